@@ -1,0 +1,98 @@
+import type { ApiKeyId, CompletionId, ProjectId } from './ids.ts';
+import type { InferenceJob } from './inference.ts';
+
+/**
+ * Jobs is the only waiting line of the product. Fairness, priority, bounds, position, deadlines and cancellation live
+ * here; the model pool never queues.
+ *
+ * Life of a job:
+ *
+ *     reserve ──▶ waiting ──claim──▶ claimed ──done──▶ gone
+ *        │           │                  │
+ *        │           └─ cancel/deadline ┴─▶ waiting: handed out by `dropped`, then gone
+ *        └─ dispose: gone                   claimed: the claim's signal aborts; the claimant ends it and calls done
+ *
+ * - Fair between keys: a key's next job waits for at most one job of each other key, whatever those have queued.
+ *   Within a key: higher priority first, then older first.
+ * - Bounded per model by waiting requests, by their prompt tokens and by the estimated wait.
+ */
+export interface Jobs extends AsyncDisposable {
+  /**
+   * Takes a place in the line, or says why there is none. A place counts against the bounds at once and is given back by disposing it, so that
+   * admission can refuse without a trace; nothing can claim it until `enqueue`.
+   */
+  reserve(request: PlaceRequest): Promise<PlaceOutcome>;
+
+  /** Waits for the next job of the model and takes it. Rejects with the signal's reason when that aborts. */
+  claim(model: string, signal: AbortSignal): Promise<Claim>;
+
+  /**
+   * Ends a job: a waiting one moves to `dropped`, a claimed one sees its signal abort with the reason. Idempotent: the
+   * first reason holds; unknown ids change nothing.
+   */
+  cancel(id: CompletionId, reason: StopReason): Promise<void>;
+
+  /** Jobs that ended while waiting (cancelled, past their deadline), each once, for somebody to finalise. */
+  dropped(signal: AbortSignal): AsyncIterable<DroppedJob>;
+
+  /** Where every waiting job stands now. */
+  positions(): Promise<readonly JobPosition[]>;
+}
+
+export interface PlaceRequest {
+  readonly model: string;
+  readonly promptTokens: number;
+}
+
+export type PlaceOutcome =
+  | { readonly accepted: true; readonly place: Place }
+  | {
+      readonly accepted: false;
+      readonly reason: 'requests' | 'prompt-tokens' | 'wait';
+      /** From the measured drain rate; ≥ 1. */
+      readonly retryAfterSeconds: number;
+    };
+
+/** A place in the line. Disposing one that was enqueued changes nothing. */
+export interface Place extends Disposable {
+  enqueue(job: Job): Promise<JobPosition>;
+}
+
+export interface Job {
+  readonly completionId: CompletionId;
+  readonly projectId: ProjectId;
+  readonly apiKeyId: ApiKeyId;
+  readonly priority: number;
+  /** After this moment the job ends with the reason 'timeout', waiting or claimed. */
+  readonly deadline: Date;
+  readonly inference: InferenceJob;
+}
+
+export interface Claim {
+  readonly job: Job;
+  /** 1 for the first claim; the claimant's producer epoch. */
+  readonly epoch: number;
+  /** Aborts with a StopReason as `signal.reason` when the job is to end. */
+  readonly signal: AbortSignal;
+  /** The job is over, however it ended. */
+  done(): Promise<void>;
+}
+
+/**
+ * Why a job is stopped from outside: somebody asked (`cancelled`), nobody reads any more (`abandoned`), its deadline
+ * passed (`timeout`), or this process is stopping (`shutdown`).
+ */
+export type StopReason = 'cancelled' | 'abandoned' | 'timeout' | 'shutdown';
+
+export interface DroppedJob {
+  readonly job: Job;
+  readonly reason: StopReason;
+}
+
+export interface JobPosition {
+  readonly completionId: CompletionId;
+  /** Jobs that are expected to start before it; 0 is next. */
+  readonly position: number;
+  /** Null until enough has been measured. */
+  readonly estimatedWaitSeconds: number | null;
+}
