@@ -92,7 +92,15 @@ export interface Sampling {
   readonly logitBias: ReadonlyMap<number, number>;
 }
 
-export const finishReasons = ['STOP', 'LENGTH', 'STOP_SEQUENCE', 'TOOL_CALLS', 'CANCELLED', 'TIMEOUT', 'ERROR'] as const;
+export const finishReasons = [
+  'STOP',
+  'LENGTH',
+  'STOP_SEQUENCE',
+  'TOOL_CALLS',
+  'CANCELLED',
+  'TIMEOUT',
+  'ERROR',
+] as const;
 export type FinishReason = (typeof finishReasons)[number];
 
 export type InferencePart =
