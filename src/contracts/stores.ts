@@ -151,6 +151,8 @@ export interface Completion {
   readonly user: string | null;
   readonly metadata: JsonValue;
   readonly idempotencyKey: string | null;
+  /** Of the normalised input, as admission got it. */
+  readonly inputHash: Uint8Array;
   /** Granted tokens per choice. */
   readonly maxTokens: number;
   readonly n: number;

@@ -17,8 +17,11 @@ import type { ChoiceDelta, InferenceUsage } from './inference.ts';
  * - Exactly one terminal event; nothing follows it.
  */
 export interface TokenLog extends AsyncDisposable {
-  /** Makes an empty log so that readers can attach before the first event. Creating it again changes nothing. */
-  create(id: CompletionId): Promise<void>;
+  /**
+   * Makes an empty log so that readers can attach before the first event; its first seq is `afterSeq` + 1 (0 for a new
+   * completion; more where an earlier process may have handed out seqs). Creating it again changes nothing.
+   */
+  create(id: CompletionId, afterSeq: number): Promise<void>;
 
   /**
    * Appends one event and resolves with its seq. Appends of one producer apply in the order of the calls, and readers see
