@@ -1,0 +1,84 @@
+/**
+ * An async iterator written by hand. Those of `async function*` queue `return()` behind a pending `next()`; here `return()` and
+ * the abort signal act at once: the pending `next()` resolves as done, and `onEnd` has been called before either returns.
+ */
+export interface PullSource<T> {
+  /** The next item, or undefined when there is none now. */
+  take(): T | undefined;
+  /** Whether no item will come any more; asked after `take`, and right after the last item. */
+  isOver(): boolean;
+  /** Somebody waits: `wake` is to be called when there may be an item. */
+  onWait(): void;
+  /** The iterator ended, however it did; called once, but not where the signal had aborted before it began. */
+  onEnd(): void;
+}
+
+export interface PullIterator<T> {
+  readonly iterator: AsyncIterableIterator<T>;
+  /** Serves those who wait; says whether somebody still does. */
+  wake(): boolean;
+  end(): void;
+}
+
+export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal): PullIterator<T> {
+  const waiting: ((result: IteratorResult<T>) => void)[] = [];
+  let ended = false;
+
+  function end(): void {
+    if (ended) return;
+    ended = true;
+    signal.removeEventListener('abort', end);
+    source.onEnd();
+    for (const resolve of waiting.splice(0)) resolve({ done: true, value: undefined });
+  }
+
+  function takeNext(): IteratorResult<T> | undefined {
+    if (ended) return { done: true, value: undefined };
+    const value = source.take();
+    if (source.isOver()) end();
+    if (value !== undefined) return { done: false, value };
+    return ended ? { done: true, value: undefined } : undefined;
+  }
+
+  function wake(): boolean {
+    let resolve = waiting[0];
+    while (resolve) {
+      // Leaves the line first: should the item be the last, `end` must not resolve it as done.
+      waiting.shift();
+      const result = takeNext();
+      if (!result) {
+        waiting.unshift(resolve);
+        return true;
+      }
+      resolve(result);
+      resolve = waiting[0];
+    }
+    return false;
+  }
+
+  const iterator: AsyncIterableIterator<T> = {
+    next() {
+      const result = waiting.length === 0 ? takeNext() : undefined;
+      if (result) return Promise.resolve(result);
+      return new Promise((resolve) => {
+        waiting.push(resolve);
+        source.onWait();
+      });
+    },
+    return() {
+      end();
+      return Promise.resolve({ done: true, value: undefined });
+    },
+    throw(error) {
+      end();
+      return Promise.reject(error);
+    },
+    [Symbol.asyncIterator]() {
+      return iterator;
+    },
+  };
+
+  if (signal.aborted) ended = true;
+  else signal.addEventListener('abort', end, { once: true });
+  return { iterator, wake, end };
+}
