@@ -1,0 +1,46 @@
+import type { ChoiceSampling } from '../protocol.ts';
+
+/**
+ * The numeric side of an engine: sequences with their evaluated tokens, and one batch a step. What runs when is the decode
+ * loop's business. Calls never overlap: the loop awaits a step before it touches anything.
+ */
+export interface Decoder {
+  readonly sequences: number;
+  /** Tokens of one sequence. */
+  readonly contextSize: number;
+  /** Tokens of one step, over all sequences. */
+  readonly batchSize: number;
+
+  /** Evaluates all entries in one batch and samples for those that ask for it; the results are in the order of the entries. */
+  step(entries: readonly BatchEntry[]): Promise<readonly (number | undefined)[]>;
+
+  /**
+   * Keeps the first `length` evaluated tokens of the sequence and forgets the rest. False where the model cannot do that
+   * (its state is not per token): the sequence is then empty.
+   */
+  keep(sequence: number, length: number): boolean;
+
+  sampler(sampling: ChoiceSampling): Sampler;
+}
+
+export interface BatchEntry {
+  readonly sequence: number;
+  /** Tokens of the sequence that were evaluated before these. */
+  readonly position: number;
+  readonly tokens: readonly number[];
+  /** Samples the token that follows the last of these. */
+  readonly sampler?: Sampler;
+}
+
+/** State of one choice's sampling: its random numbers, and the tokens that its penalties look at. */
+export interface Sampler extends Disposable {
+  readonly sampling: ChoiceSampling;
+}
+
+/** What the loop needs of the model's vocabulary. */
+export interface Vocabulary {
+  readonly size: number;
+  isEndOfGeneration(token: number): boolean;
+  /** Control tokens have no text. */
+  detokenise(tokens: readonly number[], before: readonly number[]): string;
+}

@@ -1,0 +1,37 @@
+import { openEngine } from '../llama/open-engine.ts';
+import type { EngineSettings, FromEngine, ToEngine } from '../protocol.ts';
+import { createDecodeLoop, type DecodeLoop } from './decode-loop.ts';
+import { connectToParent } from './parent-link.ts';
+
+/** The engine process: one model, its sequences, one decode loop. It is told to load once, and serves until its host ends it. */
+let loop: DecodeLoop | undefined;
+
+const link = connectToParent<ToEngine, FromEngine>((message) => {
+  switch (message.type) {
+    case 'load':
+      void load(message.settings);
+      return;
+    case 'generate':
+      loop?.generate(message);
+      return;
+    case 'cancel':
+      loop?.cancel(message.requestId);
+      return;
+    default:
+      message satisfies never;
+  }
+});
+
+async function load(settings: EngineSettings): Promise<void> {
+  try {
+    const { decoder, vocabulary } = await openEngine(settings, link.log);
+    loop = createDecodeLoop(decoder, vocabulary, {
+      started: (requestId, cachedPromptTokens) => link.send({ type: 'started', requestId, cachedPromptTokens }),
+      piece: (piece) => link.send({ type: 'piece', ...piece }),
+      failed: (requestId, message) => link.send({ type: 'request-failed', requestId, message }),
+    });
+    link.send({ type: 'loaded' });
+  } catch (error) {
+    link.send({ type: 'load-failed', message: error instanceof Error ? error.message : String(error) });
+  }
+}

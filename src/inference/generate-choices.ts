@@ -1,0 +1,170 @@
+import type { ChoiceDelta, InferenceJob, InferencePart } from '../contracts/inference.ts';
+import { createPartQueue } from './part-queue.ts';
+import type { ChoicePiece, ChoiceSampling } from './protocol.ts';
+
+/** An engine that can be given choices; where one is chosen and loaded is the caller's business. */
+export interface ChoiceEngine {
+  /** Runs one choice; the result cancels it (it then still ends with a piece, or with a failure). */
+  run(work: ChoiceWork, events: ChoiceEvents): () => void;
+}
+
+export interface ChoiceWork {
+  readonly promptTokens: readonly number[];
+  readonly maxTokens: number;
+  readonly stop: readonly string[];
+  readonly sampling: ChoiceSampling;
+  readonly cacheScope: string;
+}
+
+export interface ChoiceEvents {
+  started(cachedPromptTokens: number): void;
+  /** The last piece has a finish reason. */
+  piece(piece: Omit<ChoicePiece, 'requestId'>): void;
+  /** Instead of a last piece. */
+  failed(error: Error): void;
+}
+
+export interface ChoiceHost {
+  /** An engine that is ready, loading one if need be. */
+  engine(cacheScope: string, signal: AbortSignal): Promise<ChoiceEngine>;
+  /** A further slot, when nobody else wants it. */
+  extraSlot(signal: AbortSignal): Promise<Disposable>;
+}
+
+/**
+ * Runs the choices of one job: the first on the caller's slot, further ones on extra slots as far as there are any, the
+ * others in turns. What the choices gain in one turn of the event loop becomes one delta.
+ */
+export function generateChoices(
+  job: InferenceJob,
+  host: ChoiceHost,
+  signal: AbortSignal,
+): AsyncIterable<InferencePart> {
+  const running = new Map<number, () => void>();
+  const stopping = new AbortController();
+  let nextIndex = 0;
+  let openChoices = job.n;
+  let completionTokens = 0;
+  let cached: number | undefined;
+  let gained: ChoiceDelta[] = [];
+
+  const queue = createPartQueue(stop);
+
+  function stop(): void {
+    if (stopping.signal.aborted) return;
+    stopping.abort();
+    for (const cancel of running.values()) cancel();
+    while (nextIndex < job.n) cancelUnstarted(nextIndex++);
+  }
+
+  function cancelUnstarted(index: number): void {
+    gain({ index, text: '', tokens: 0, finishReason: 'CANCELLED' });
+  }
+
+  function fail(error: unknown): void {
+    showGained();
+    queue.fail(error);
+    stop();
+    finish();
+  }
+
+  function finish(): void {
+    signal.removeEventListener('abort', stop);
+    stopping.abort();
+  }
+
+  function started(cachedPromptTokens: number): void {
+    if (cached !== undefined) return;
+    cached = cachedPromptTokens;
+    queue.push({ type: 'started', cachedPromptTokens });
+  }
+
+  function gain(delta: ChoiceDelta): void {
+    completionTokens += delta.tokens;
+    if (delta.finishReason !== undefined) openChoices -= 1;
+    if (gained.push(delta) === 1) queueMicrotask(showGained);
+  }
+
+  function showGained(): void {
+    if (gained.length === 0) return;
+    started(0); // a job that was cancelled before it began
+    queue.push({ type: 'delta', choices: gained });
+    gained = [];
+    if (openChoices > 0) return;
+    const usage = { promptTokens: job.promptTokens.length, cachedPromptTokens: cached ?? 0, completionTokens };
+    queue.push({ type: 'finished', usage });
+    queue.end();
+    finish();
+  }
+
+  async function runChoice(index: number): Promise<void> {
+    let engine: ChoiceEngine;
+    try {
+      engine = await host.engine(job.cacheScope, stopping.signal);
+    } catch (error) {
+      if (stopping.signal.aborted) return cancelUnstarted(index);
+      throw error;
+    }
+    if (stopping.signal.aborted) return cancelUnstarted(index);
+    await new Promise<void>((resolve, reject) => {
+      const cancel = engine.run(choiceWork(job, index), {
+        started,
+        piece(piece) {
+          gain({ index, ...piece });
+          if (piece.finishReason !== undefined) settle(resolve);
+        },
+        failed: (error) => settle(() => reject(error)),
+      });
+      running.set(index, cancel);
+      function settle(then: () => void): void {
+        running.delete(index);
+        then();
+      }
+    });
+  }
+
+  async function takeTurns(): Promise<void> {
+    while (nextIndex < job.n) await runChoice(nextIndex++);
+  }
+
+  async function useExtraSlots(): Promise<void> {
+    while (nextIndex < job.n) {
+      const slot = await host.extraSlot(stopping.signal);
+      void takeTurns()
+        .catch(fail)
+        .finally(() => slot[Symbol.dispose]());
+    }
+  }
+
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  else {
+    void takeTurns().catch(fail);
+    if (job.n > 1) void useExtraSlots().catch((error) => stopping.signal.aborted || fail(error));
+  }
+  return queue.parts;
+}
+
+/** Below this a temperature would overflow the logits; what it asks for is the likeliest token anyway. */
+const greedyBelow = 1e-3;
+
+function choiceWork(job: InferenceJob, index: number): ChoiceWork {
+  const { sampling } = job;
+  return {
+    promptTokens: job.promptTokens,
+    maxTokens: job.maxTokens,
+    stop: job.stop,
+    cacheScope: job.cacheScope,
+    sampling: {
+      temperature: sampling.temperature < greedyBelow ? 0 : sampling.temperature,
+      topP: sampling.topP,
+      topK: sampling.topK,
+      minP: sampling.minP,
+      seed: (sampling.seed + index) % 2 ** 32,
+      presencePenalty: sampling.presencePenalty,
+      frequencyPenalty: sampling.frequencyPenalty,
+      repeatPenalty: sampling.repeatPenalty,
+      logitBias: [...sampling.logitBias],
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import { availableParallelism } from 'node:os';
+import { LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
+import type { Decoder, Vocabulary } from '../child/decoder.ts';
+import type { EngineSettings, Log } from '../protocol.ts';
+import { nativeDecoder } from './native-decoder.ts';
+import { openLlama, withLastComplaint } from './open-llama.ts';
+import { publicDecoder } from './public-decoder.ts';
+
+export interface OpenEngine {
+  readonly decoder: Decoder;
+  readonly vocabulary: Vocabulary;
+}
+
+const mostTokensOfAStep = 512;
+
+/** Loads a model's weights and prepares its sequences. A failure says what is wrong with the file. */
+export function openEngine(
+  settings: EngineSettings,
+  log: Log,
+  way: 'fastest' | 'public' = 'fastest',
+): Promise<OpenEngine> {
+  return withLastComplaint(log, async (log) => {
+    const threads = engineThreads(settings.threads);
+    const llama = await openLlama({ gpu: 'auto', threads, log });
+    llama.logLevel = LlamaLogLevel.warn;
+    const model = await llama.loadModel({
+      modelPath: settings.modelPath,
+      gpuLayers:
+        settings.gpuLayers === 'auto' ? { fitContext: { contextSize: settings.contextSize } } : settings.gpuLayers,
+      defaultContextFlashAttention: true,
+    });
+    const context = await model.createContext({
+      sequences: settings.sequences,
+      contextSize: settings.contextSize,
+      batchSize: Math.max(settings.sequences, Math.min(mostTokensOfAStep, settings.contextSize)),
+      flashAttention: true,
+      threads,
+      failedCreationRemedy: false,
+    });
+    const sequences = Array.from({ length: settings.sequences }, () => context.getSequence());
+    const native = way === 'public' ? undefined : nativeDecoder(context, sequences);
+    if (native === undefined && way === 'fastest')
+      log('warn', 'this version of node-llama-cpp is unknown: batching through its public API');
+    return { decoder: native ?? publicDecoder(context, sequences), vocabulary: vocabularyOf(model) };
+  });
+}
+
+/** The prebuilt engines' threads spin while they wait: as many as there are cores would starve the event loops. */
+function engineThreads(threads: number | 'auto'): number {
+  return threads === 'auto' ? Math.max(1, availableParallelism() - 1) : threads;
+}
+
+function vocabularyOf(model: LlamaModel): Vocabulary {
+  return {
+    size: model.fileInfo.metadata.tokenizer.ggml.tokens.length,
+    isEndOfGeneration: (token) => model.isEogToken(token as Token),
+    detokenise: (tokens, before) => model.detokenize(tokens as Token[], false, before as Token[]),
+  };
+}

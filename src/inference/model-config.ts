@@ -1,0 +1,22 @@
+import type { ModelPrice } from '../contracts/inference.ts';
+
+/** One model of the catalogue, as the configuration describes it: checked, with every default filled in. */
+export interface ModelConfig {
+  readonly name: string;
+  /** `file:` (relative to the configuration's directory or absolute), `hf:`, `https:` or `http:`. */
+  readonly source: string;
+  /** Of the whole file, in hexadecimal; a file with another sum is refused. */
+  readonly sha256?: string;
+  readonly aliases: readonly string[];
+  /** Tokens of prompt and answer together, per sequence. */
+  readonly contextSize: number;
+  readonly defaultMaxTokens: number;
+  /** Parallel sequences of one replica. */
+  readonly sequences: number;
+  readonly replicas: number;
+  /** `auto` leaves a core for everything else; the prebuilt engines' threads spin while they wait for one another. */
+  readonly threads: number | 'auto';
+  /** How much of the model goes to the GPU, where there is one. */
+  readonly gpuLayers: number | 'auto' | 'max';
+  readonly price: ModelPrice;
+}

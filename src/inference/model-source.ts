@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { DomainError } from '../contracts/errors.ts';
+import type { ModelConfig } from './model-config.ts';
+import type { Log } from './protocol.ts';
+
+export interface ModelSources {
+  /** The path of the model's file, downloaded and checked if need be. Throws MODEL_UNAVAILABLE with the reason. */
+  path(model: ModelConfig, signal: AbortSignal): Promise<string>;
+}
+
+export interface ModelSourceOptions {
+  /** What relative `file:` sources are relative to. */
+  readonly baseDirectory: string;
+  /** Where downloads are kept. */
+  readonly modelsDirectory: string;
+  readonly huggingFaceEndpoint?: string;
+  readonly log: Log;
+}
+
+export function createModelSources(options: ModelSourceOptions): ModelSources {
+  const downloads = new Map<string, Promise<string>>();
+  const checked = new Map<string, string>();
+
+  async function locate(model: ModelConfig, signal: AbortSignal): Promise<string> {
+    const { source } = model;
+    if (source.startsWith('file:')) return resolve(options.baseDirectory, source.slice('file:'.length));
+    let download = downloads.get(source);
+    if (download === undefined) {
+      download = fetchModel(model, signal);
+      downloads.set(source, download);
+      download.catch(() => downloads.delete(source));
+    }
+    return download;
+  }
+
+  async function fetchModel(model: ModelConfig, signal: AbortSignal): Promise<string> {
+    const { downloadModel } = await import('./llama/download.ts');
+    await mkdir(options.modelsDirectory, { recursive: true });
+    options.log('info', `model ${model.name}: fetching ${model.source}`);
+    let reported = 0;
+    const { huggingFaceEndpoint } = options;
+    const path = await downloadModel({
+      uri: model.source,
+      directory: options.modelsDirectory,
+      signal,
+      ...(huggingFaceEndpoint !== undefined && { huggingFaceEndpoint }),
+      onProgress({ downloadedBytes, totalBytes }) {
+        const tenths = totalBytes > 0 ? Math.floor((downloadedBytes / totalBytes) * 10) : 0;
+        if (tenths <= reported) return;
+        reported = tenths;
+        options.log('info', `model ${model.name}: ${tenths * 10} % of ${totalBytes} bytes`);
+      },
+    });
+    options.log('info', `model ${model.name}: fetched to ${path}`);
+    return path;
+  }
+
+  async function check(model: ModelConfig, path: string): Promise<void> {
+    const { size, mtimeMs } = await stat(path);
+    if (model.sha256 === undefined) return;
+    const version = `${size} ${mtimeMs}`;
+    if (checked.get(path) !== version) {
+      const hash = createHash('sha256');
+      await pipeline(createReadStream(path), hash);
+      const sum = hash.digest('hex');
+      if (sum !== model.sha256.toLowerCase()) throw new Error(`${path} has the SHA-256 ${sum}, not ${model.sha256}`);
+      checked.set(path, version);
+    }
+  }
+
+  return {
+    async path(model, signal) {
+      try {
+        const path = await locate(model, signal);
+        await check(model, path);
+        return path;
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        const message = error instanceof Error ? error.message : String(error);
+        throw new DomainError('MODEL_UNAVAILABLE', `The model ${model.name} cannot be read: ${message}.`, {
+          retryAfterSeconds: 5,
+        });
+      }
+    },
+  };
+}

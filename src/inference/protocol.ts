@@ -1,0 +1,97 @@
+import type { FinishReason, ModelFacts } from '../contracts/inference.ts';
+
+/**
+ * What the host and its child processes tell each other. Messages of one turn of the event loop travel together, as one
+ * array. Both unions are closed; whatever a child is, it answers `ping` with `pong`.
+ */
+export interface EngineSettings {
+  readonly modelPath: string;
+  readonly contextSize: number;
+  readonly sequences: number;
+  readonly threads: number | 'auto';
+  readonly gpuLayers: number | 'auto' | 'max';
+}
+
+/** Sampling of one choice; the seed is the choice's own. Penalties are over the generated text only. */
+export interface ChoiceSampling {
+  readonly temperature: number;
+  readonly topP: number;
+  readonly topK: number;
+  readonly minP: number;
+  readonly seed: number;
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  readonly repeatPenalty: number;
+  readonly logitBias: readonly (readonly [token: number, bias: number])[];
+}
+
+/** The unit of work of an engine: one choice of a completion. */
+export interface ChoiceRequest {
+  readonly requestId: number;
+  readonly promptTokens: readonly number[];
+  readonly maxTokens: number;
+  readonly stop: readonly string[];
+  readonly sampling: ChoiceSampling;
+  /** Evaluated prompts are reused within one scope only. */
+  readonly cacheScope: string;
+}
+
+export type ToEngine =
+  | { readonly type: 'load'; readonly settings: EngineSettings }
+  | ({ readonly type: 'generate' } & ChoiceRequest)
+  | { readonly type: 'cancel'; readonly requestId: number }
+  | { readonly type: 'ping' };
+
+export type FromEngine =
+  | { readonly type: 'loaded' }
+  | { readonly type: 'load-failed'; readonly message: string }
+  | { readonly type: 'started'; readonly requestId: number; readonly cachedPromptTokens: number }
+  | ({ readonly type: 'piece' } & ChoicePiece)
+  /** The request cannot go on, the engine can. */
+  | { readonly type: 'request-failed'; readonly requestId: number; readonly message: string }
+  | FromAnyChild;
+
+export interface ChoicePiece {
+  readonly requestId: number;
+  readonly text: string;
+  readonly tokens: number;
+  /** On the last piece only. */
+  readonly finishReason?: FinishReason;
+  readonly stopSequence?: string;
+}
+
+export type ToTokenizer =
+  | ({ readonly type: 'tokenize'; readonly requestId: number } & TokenizerRequest)
+  | { readonly type: 'ping' };
+
+export interface TokenizerRequest {
+  readonly modelPath: string;
+  readonly contextSize: number;
+  readonly input: TokenizerInput;
+}
+
+export type TokenizerInput =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'messages'; readonly messages: readonly { readonly role: string; readonly content: string }[] };
+
+export type FromTokenizer =
+  /** Sent before a file is opened, so that the host knows what a crash was about. */
+  | { readonly type: 'opening'; readonly modelPath: string }
+  | { readonly type: 'opened'; readonly modelPath: string; readonly facts: ModelFacts }
+  | { readonly type: 'tokens'; readonly requestId: number; readonly tokens: readonly number[] }
+  | { readonly type: 'refused'; readonly requestId: number; readonly refusal: TokenizerRefusal }
+  | FromAnyChild;
+
+export type TokenizerRefusal =
+  | { readonly reason: 'too-long'; readonly atLeastTokens: number }
+  | { readonly reason: 'no-template' }
+  | { readonly reason: 'template'; readonly message: string }
+  | { readonly reason: 'unreadable'; readonly message: string }
+  | { readonly reason: 'failed'; readonly message: string };
+
+export type FromAnyChild =
+  | { readonly type: 'pong' }
+  | { readonly type: 'log'; readonly level: LogLevel; readonly message: string };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type Log = (level: LogLevel, message: string) => void;

@@ -1,0 +1,234 @@
+import { DomainError } from '../contracts/errors.ts';
+import { siblingEntry } from '../lib/sibling-entry.ts';
+import { abortable, type Settle } from './abortable.ts';
+import { type Child, type Environment, startChild } from './child-process.ts';
+import type { ChoiceEvents, ChoiceWork } from './generate-choices.ts';
+import type { EngineSettings, FromEngine, Log, ToEngine } from './protocol.ts';
+
+/**
+ * One engine process of a model, kept alive:
+ *
+ *     unloaded ──load──▶ loading ──────▶ ready
+ *                          │ ▲             │
+ *               load-failed│ │backoff      │exit, kill, hang
+ *                          ▼ │             ▼
+ *                       broken ◀─third── crashed      (crashed: started again by itself;
+ *                          │    in a minute            broken: refused until `retryAt`, then
+ *                          └──load, later──▶ loading   loaded again by the next request)
+ *
+ * A crash fails the requests that were running on it, at once, and nothing else.
+ */
+export type ReplicaState =
+  | { readonly type: 'unloaded' | 'loading' | 'ready' | 'crashed' }
+  | { readonly type: 'broken'; readonly message: string; readonly retryAt: number };
+
+export interface Replica extends AsyncDisposable {
+  readonly state: ReplicaState;
+  readonly pid: number | undefined;
+  /** Choices that are running on it. */
+  readonly load: number;
+  /** The scope of the choice it started last. */
+  readonly lastScope: string | undefined;
+  /** Resolves when it is ready; rejects when its start fails, or with the signal's reason. */
+  whenReady(signal: AbortSignal): Promise<void>;
+  run(work: ChoiceWork, events: ChoiceEvents): () => void;
+}
+
+export interface ReplicaOptions {
+  readonly label: string;
+  readonly environment: Environment;
+  readonly log: Log;
+  readonly timing: PoolTiming;
+  /** Makes the model's file available; called before every start. */
+  readonly settings: (signal: AbortSignal) => Promise<EngineSettings>;
+}
+
+export interface PoolTiming {
+  readonly hangSeconds: number;
+  /** Before the second start after a crash; doubled for each further crash in the window. */
+  readonly restartSeconds: number;
+  /** So many crashes within the window, and the replica stays down for the pause. */
+  readonly crashes: number;
+  readonly crashWindowSeconds: number;
+  readonly pauseSeconds: number;
+  /** A model that could not be loaded is tried again by the first request after this. */
+  readonly reloadSeconds: number;
+}
+
+export const defaultTiming: PoolTiming = {
+  hangSeconds: 10,
+  restartSeconds: 0.25,
+  crashes: 3,
+  crashWindowSeconds: 60,
+  pauseSeconds: 30,
+  reloadSeconds: 5,
+};
+
+export function createReplica(options: ReplicaOptions): Replica {
+  const { label, log, timing } = options;
+  const disposing = new AbortController();
+  const requests = new Map<number, ChoiceEvents>();
+  const waiters = new Set<Settle<void>>();
+  let state: ReplicaState = { type: 'unloaded' };
+  let child: Child<ToEngine> | undefined;
+  let restart: NodeJS.Timeout | undefined;
+  let crashTimes: number[] = [];
+  let lastRequestId = 0;
+  let lastScope: string | undefined;
+
+  async function load(): Promise<void> {
+    state = { type: 'loading' };
+    let settings: EngineSettings;
+    try {
+      settings = await options.settings(disposing.signal);
+    } catch (error) {
+      if (!disposing.signal.aborted)
+        giveUp(error instanceof Error ? error.message : String(error), timing.reloadSeconds);
+      return;
+    }
+    if (disposing.signal.aborted) return;
+    let loadFailure: string | undefined;
+    child = startChild<ToEngine, FromEngine>({
+      entry: siblingEntry(import.meta.url, 'child/main'),
+      label,
+      environment: options.environment,
+      hangSeconds: timing.hangSeconds,
+      log,
+      receive(message) {
+        switch (message.type) {
+          case 'loaded':
+            state = { type: 'ready' };
+            settleWaiters((waiter) => waiter.resolve());
+            return;
+          case 'load-failed':
+            loadFailure = message.message;
+            child?.kill();
+            return;
+          case 'started':
+            requests.get(message.requestId)?.started(message.cachedPromptTokens);
+            return;
+          case 'piece': {
+            const { type: _, requestId, ...piece } = message;
+            const events = requests.get(requestId);
+            if (piece.finishReason !== undefined) requests.delete(requestId);
+            events?.piece(piece);
+            return;
+          }
+          case 'request-failed':
+            failRequest(
+              message.requestId,
+              new DomainError('INTERNAL', `the engine refused the request: ${message.message}`),
+            );
+            return;
+          default:
+            message satisfies never;
+        }
+      },
+      ended(reason) {
+        child = undefined;
+        if (disposing.signal.aborted) return;
+        if (loadFailure !== undefined) {
+          giveUp(`${settings.modelPath}: ${loadFailure}`, timing.reloadSeconds);
+        } else crashed(reason);
+      },
+    });
+    child.send({ type: 'load', settings });
+  }
+
+  function crashed(reason: string): void {
+    log('error', `${label} ${reason}`);
+    const now = Date.now();
+    crashTimes = [...crashTimes.filter((time) => now - time < timing.crashWindowSeconds * 1000), now];
+    const error = engineCrashed();
+    if (crashTimes.length >= timing.crashes) {
+      giveUp(
+        `the engine crashed ${crashTimes.length} times within a minute; last it ${reason}`,
+        timing.pauseSeconds,
+        error,
+      );
+    } else {
+      state = { type: 'crashed' };
+      settleWaiters((waiter) => waiter.reject(error));
+      const delayMilliseconds = timing.restartSeconds * 1000 * 2 ** (crashTimes.length - 1);
+      restart = setTimeout(() => void load(), delayMilliseconds);
+      restart.unref();
+    }
+    for (const requestId of [...requests.keys()]) failRequest(requestId, error);
+  }
+
+  function giveUp(message: string, seconds: number, error = unavailable(message, seconds)): void {
+    log('error', `${label}: ${message}`);
+    state = { type: 'broken', message, retryAt: Date.now() + seconds * 1000 };
+    settleWaiters((waiter) => waiter.reject(error));
+  }
+
+  function failRequest(requestId: number, error: Error): void {
+    const events = requests.get(requestId);
+    requests.delete(requestId);
+    events?.failed(error);
+  }
+
+  function settleWaiters(settle: (waiter: Settle<void>) => void): void {
+    const settled = [...waiters];
+    waiters.clear();
+    for (const waiter of settled) settle(waiter);
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    get pid() {
+      return child?.pid;
+    },
+    get load() {
+      return requests.size;
+    },
+    get lastScope() {
+      return lastScope;
+    },
+
+    whenReady(signal) {
+      if (signal.aborted) return Promise.reject(signal.reason);
+      if (state.type === 'ready') return Promise.resolve();
+      if (state.type === 'broken' && Date.now() < state.retryAt) {
+        return Promise.reject(unavailable(state.message, Math.ceil((state.retryAt - Date.now()) / 1000)));
+      }
+      if (state.type === 'unloaded' || state.type === 'broken') void load();
+      return abortable<void>(signal, (waiter) => {
+        waiters.add(waiter);
+        return () => waiters.delete(waiter);
+      });
+    },
+
+    run(work, events) {
+      const requestId = ++lastRequestId;
+      lastScope = work.cacheScope;
+      requests.set(requestId, events);
+      if (child === undefined) queueMicrotask(() => failRequest(requestId, engineCrashed()));
+      child?.send({ type: 'generate', requestId, ...work });
+      return () => child?.send({ type: 'cancel', requestId });
+    },
+
+    async [Symbol.asyncDispose]() {
+      disposing.abort();
+      clearTimeout(restart);
+      const error = new DomainError('MODEL_UNAVAILABLE', 'The engine was stopped.', { retryAfterSeconds: 1 });
+      settleWaiters((waiter) => waiter.reject(error));
+      for (const requestId of [...requests.keys()]) failRequest(requestId, error);
+      await child?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function engineCrashed(): DomainError {
+  return new DomainError('ENGINE_CRASHED', 'The engine that ran this request stopped unexpectedly.', {
+    retryAfterSeconds: 1,
+  });
+}
+
+function unavailable(message: string, retryAfterSeconds: number): DomainError {
+  return new DomainError('MODEL_UNAVAILABLE', `The model is not available: ${message}.`, {
+    retryAfterSeconds: Math.max(1, Math.ceil(retryAfterSeconds)),
+  });
+}

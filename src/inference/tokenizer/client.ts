@@ -1,0 +1,173 @@
+import { DomainError } from '../../contracts/errors.ts';
+import type { ModelFacts, PromptInput, TokenizedPrompt } from '../../contracts/inference.ts';
+import { siblingEntry } from '../../lib/sibling-entry.ts';
+import { abortable, type Settle } from '../abortable.ts';
+import { type Child, type Environment, startChild } from '../child-process.ts';
+import type { FromTokenizer, Log, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
+
+export interface TokenizerModelRef {
+  readonly name: string;
+  readonly path: string;
+  readonly contextSize: number;
+}
+
+/** The tokenizer process seen from its host: started by the first request, and by the next one after a crash. */
+export interface TokenizerClient extends AsyncDisposable {
+  readonly pid: number | undefined;
+  tokenize(model: TokenizerModelRef, input: PromptInput, signal?: AbortSignal): Promise<TokenizedPrompt>;
+}
+
+export interface TokenizerClientOptions {
+  readonly environment: Environment;
+  readonly hangSeconds: number;
+  readonly log: Log;
+  /** A file whose opening killed the process is not opened again for so long. */
+  readonly reopenSeconds: number;
+  opened(path: string, facts: ModelFacts): void;
+  unreadable(path: string, message: string): void;
+}
+
+interface PendingRequest extends Settle<TokenizedPrompt> {
+  readonly model: TokenizerModelRef;
+}
+
+export function createTokenizerClient(options: TokenizerClientOptions): TokenizerClient {
+  const pending = new Map<number, PendingRequest>();
+  const opening = new Set<string>();
+  const deadly = new Map<string, { readonly message: string; readonly until: number }>();
+  let child: Child<ToTokenizer> | undefined;
+  let lastRequestId = 0;
+  let disposed = false;
+
+  function start(): Child<ToTokenizer> {
+    return startChild<ToTokenizer, FromTokenizer>({
+      entry: siblingEntry(import.meta.url, 'main'),
+      label: 'tokenizer',
+      environment: options.environment,
+      hangSeconds: options.hangSeconds,
+      log: options.log,
+      receive(message) {
+        switch (message.type) {
+          case 'opening':
+            opening.add(message.modelPath);
+            return;
+          case 'opened':
+            opening.delete(message.modelPath);
+            options.opened(message.modelPath, message.facts);
+            return;
+          case 'tokens':
+            take(message.requestId)?.resolve({ tokens: message.tokens });
+            return;
+          case 'refused': {
+            const request = take(message.requestId);
+            if (request === undefined) return;
+            opening.delete(request.model.path);
+            if (message.refusal.reason === 'unreadable') {
+              options.unreadable(request.model.path, `${request.model.path}: ${message.refusal.message}`);
+            }
+            request.reject(refusalError(request.model, message.refusal));
+            return;
+          }
+          default:
+            message satisfies never;
+        }
+      },
+      ended(reason) {
+        child = undefined;
+        if (disposed) return;
+        options.log('error', `tokenizer ${reason}`);
+        for (const path of opening) {
+          const message = `the process that opened it ${reason}`;
+          deadly.set(path, { message, until: Date.now() + options.reopenSeconds * 1000 });
+          options.unreadable(path, `${path}: ${message}`);
+        }
+        opening.clear();
+        rejectAll('The tokenizer stopped unexpectedly.');
+      },
+    });
+  }
+
+  function take(requestId: number): PendingRequest | undefined {
+    const request = pending.get(requestId);
+    pending.delete(requestId);
+    return request;
+  }
+
+  function rejectAll(message: string): void {
+    const error = new DomainError('MODEL_UNAVAILABLE', message, { retryAfterSeconds: 1 });
+    for (const requestId of [...pending.keys()]) take(requestId)?.reject(error);
+  }
+
+  return {
+    get pid() {
+      return child?.pid;
+    },
+
+    tokenize(model, input, signal) {
+      const blocked = deadly.get(model.path);
+      if (blocked !== undefined && Date.now() < blocked.until) {
+        return Promise.reject(refusalError(model, { reason: 'unreadable', message: blocked.message }));
+      }
+      if (disposed) return Promise.reject(new DomainError('MODEL_UNAVAILABLE', 'The tokenizer was stopped.'));
+      return abortable<TokenizedPrompt>(signal, (settle) => {
+        const requestId = ++lastRequestId;
+        pending.set(requestId, { model, ...settle });
+        child ??= start();
+        child.send({
+          type: 'tokenize',
+          requestId,
+          modelPath: model.path,
+          contextSize: model.contextSize,
+          input: toWire(input),
+        });
+        return () => pending.delete(requestId);
+      });
+    },
+
+    async [Symbol.asyncDispose]() {
+      disposed = true;
+      rejectAll('The tokenizer was stopped.');
+      await child?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Templates know the roles in lower case. */
+function toWire(input: PromptInput) {
+  if (input.type === 'text') return input;
+  return {
+    type: 'messages' as const,
+    messages: input.messages.map(({ role, content }) => ({ role: role.toLowerCase(), content })),
+  };
+}
+
+function refusalError(model: TokenizerModelRef, refusal: TokenizerRefusal): DomainError {
+  switch (refusal.reason) {
+    case 'too-long':
+      return new DomainError(
+        'CONTEXT_LENGTH_EXCEEDED',
+        `The prompt has at least ${refusal.atLeastTokens} tokens; ${model.name} holds ${model.contextSize}.`,
+        { promptTokens: refusal.atLeastTokens, contextSize: model.contextSize },
+      );
+    case 'no-template':
+      return invalidMessages(`The model ${model.name} has no chat template: use \`prompt\` instead of \`messages\`.`);
+    case 'template':
+      return invalidMessages(`The chat template of ${model.name} refuses these messages: ${refusal.message}`);
+    case 'unreadable':
+      return new DomainError(
+        'MODEL_UNAVAILABLE',
+        `The model ${model.name} cannot be read: ${model.path}: ${refusal.message}.`,
+        {
+          retryAfterSeconds: 5,
+        },
+      );
+    case 'failed':
+      return new DomainError('INTERNAL', `The prompt could not be tokenised: ${refusal.message}`);
+    default:
+      return refusal satisfies never;
+  }
+}
+
+function invalidMessages(message: string): DomainError {
+  return new DomainError('INVALID_INPUT', message, { issues: [{ path: ['messages'], code: 'template', message }] });
+}
