@@ -1,0 +1,83 @@
+import { timingSafeEqual } from 'node:crypto';
+import { DomainError } from '../../contracts/errors.ts';
+import type { ApiKeyId } from '../../contracts/ids.ts';
+import type { Signals } from '../../contracts/signals.ts';
+import type { ApiKey, ApiKeyStore } from '../../contracts/stores.ts';
+import { hashSecret, isWellFormedSecret } from '../keys/secret.ts';
+import { type Principal, principalOf } from './principal.ts';
+
+/** Turns the secret that a request carries into its principal. */
+export interface Authenticator extends Disposable {
+  /** Throws UNAUTHENTICATED with what is wrong with the key. A malformed key costs no database query. */
+  authenticate(secret: string): Promise<Principal>;
+}
+
+const cacheMilliseconds = 10_000;
+const cachedKeys = 10_000;
+const touchMilliseconds = 60_000;
+
+export interface AuthenticatorOptions {
+  readonly apiKeys: ApiKeyStore;
+  readonly signals: Signals;
+  readonly serverSecret: string;
+  /** The operator of this process (server.json): a secret that needs no store. */
+  readonly operator?: { readonly token: string; readonly principal: Principal };
+  readonly now?: () => number;
+}
+
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { apiKeys, signals, serverSecret, operator, now = Date.now } = options;
+  // Verified keys only, by their hash: a flood of unknown keys must not push out the good ones.
+  const cache = new Map<string, { readonly key: ApiKey; readonly freshUntil: number }>();
+  const lastTouched = new Map<ApiKeyId, number>();
+
+  const unsubscribe = signals.subscribe('api-key-changed', ({ apiKeyId }) => {
+    for (const [hash, { key }] of cache) if (key.id === apiKeyId) cache.delete(hash);
+  });
+
+  async function lookUp(secret: string): Promise<ApiKey | undefined> {
+    const hash = hashSecret(serverSecret, secret);
+    const name = Buffer.from(hash).toString('base64');
+    const cached = cache.get(name);
+    if (cached && cached.freshUntil > now()) return cached.key;
+    cache.delete(name);
+    const key = await apiKeys.findByHash(hash);
+    if (!key) return undefined;
+    if (cache.size >= cachedKeys) cache.delete(cache.keys().next().value!);
+    cache.set(name, { key, freshUntil: now() + cacheMilliseconds });
+    return key;
+  }
+
+  /** Notes the use of a key, at most once a minute; a hint for administrators, so a failure is not the caller's. */
+  function touch(id: ApiKeyId): void {
+    if (now() - (lastTouched.get(id) ?? 0) < touchMilliseconds) return;
+    lastTouched.set(id, now());
+    apiKeys.touch(new Map([[id, new Date(now())]])).catch(() => lastTouched.delete(id));
+  }
+
+  return {
+    async authenticate(secret) {
+      if (operator && equals(secret, operator.token)) return operator.principal;
+      if (!isWellFormedSecret(secret)) {
+        throw unauthenticated('The API key is malformed: it starts with slc_ and ends with a checksum. Copy it whole.');
+      }
+      const key = await lookUp(secret);
+      if (!key) throw unauthenticated('The API key is unknown to this server.');
+      if (key.revokedAt) throw unauthenticated('The API key was revoked.');
+      if (key.expiresAt && key.expiresAt.getTime() <= now()) throw unauthenticated('The API key has expired.');
+      touch(key.id);
+      return principalOf(key);
+    },
+    [Symbol.dispose]: unsubscribe,
+  };
+}
+
+function unauthenticated(message: string): DomainError {
+  return new DomainError('UNAUTHENTICATED', message);
+}
+
+function equals(given: string, expected: string): boolean {
+  const a = Buffer.from(given);
+  const b = Buffer.from(expected);
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,97 @@
+import type { CompletionId } from '../../contracts/ids.ts';
+import type { Logger } from '../../contracts/logger.ts';
+import { type Checkpoint, type CompletionStore, StoreUnavailableError } from '../../contracts/stores.ts';
+import type { Progress } from './progress.ts';
+
+/**
+ * No reader can be handed a seq this far beyond the last checkpoint before the next: after a crash the terminal event takes a seq
+ * beyond it, so that whoever comes back with a seq of the dead process still gets that event.
+ */
+export const reservedSeqs = 1_000_000;
+
+/** Stores the text of everything that runs, in one statement a tick, and keeps the leases of all unfinished work alive. */
+export interface Checkpoints extends AsyncDisposable {
+  /** From admission on: the lease is kept up. */
+  addWaiting(id: CompletionId): void;
+  addRunning(id: CompletionId, epoch: number, progress: Progress): void;
+  remove(id: CompletionId): void;
+}
+
+export interface CheckpointsOptions {
+  readonly completions: CompletionStore;
+  readonly intervalMilliseconds: number;
+  readonly leaseSeconds: number;
+  readonly logger: Logger;
+  readonly now?: () => Date;
+}
+
+interface Running {
+  readonly epoch: number;
+  readonly progress: Progress;
+  storedVersion: number;
+}
+
+export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
+  const { completions, intervalMilliseconds, leaseSeconds, logger, now = () => new Date() } = options;
+  const waiting = new Set<CompletionId>();
+  const running = new Map<CompletionId, Running>();
+  const renewalMilliseconds = (leaseSeconds * 1_000) / 4;
+  let renewedAt = 0;
+  let writing: Promise<void> | undefined;
+
+  async function write(): Promise<void> {
+    const at = now();
+    const renewing = at.getTime() - renewedAt >= renewalMilliseconds;
+    const written: { state: Running; version: number }[] = [];
+    const rows: Checkpoint[] = [];
+    for (const [id, state] of running) {
+      const { epoch, progress, storedVersion } = state;
+      if (progress.version === storedVersion && !renewing) continue;
+      written.push({ state, version: progress.version });
+      rows.push({
+        id,
+        epoch,
+        choices: progress.choices(),
+        usage: progress.usage(),
+        firstTokenAt: progress.firstTokenAt,
+        reservedSeq: progress.lastSeq + reservedSeqs,
+        textIndex: progress.textIndex(),
+      });
+    }
+    const renewed = renewing ? [...waiting] : [];
+    if (rows.length === 0 && renewed.length === 0) return;
+    try {
+      await completions.checkpoint(rows, renewed, new Date(at.getTime() + leaseSeconds * 1_000));
+      for (const { state, version } of written) state.storedVersion = version;
+      if (renewing) renewedAt = at.getTime();
+    } catch (error) {
+      // The next tick tries again with what is newest; nothing is lost while the process lives.
+      if (!(error instanceof StoreUnavailableError)) logger.error({ err: error }, 'checkpoint failed');
+    }
+  }
+
+  const timer = setInterval(() => {
+    writing ??= write().finally(() => {
+      writing = undefined;
+    });
+  }, intervalMilliseconds);
+  timer.unref();
+
+  return {
+    addWaiting(id) {
+      waiting.add(id);
+    },
+    addRunning(id, epoch, progress) {
+      waiting.delete(id);
+      running.set(id, { epoch, progress, storedVersion: -1 });
+    },
+    remove(id) {
+      waiting.delete(id);
+      running.delete(id);
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await writing;
+    },
+  };
+}

@@ -1,0 +1,187 @@
+import { randomInt } from 'node:crypto';
+import { uuidv7 } from 'uuidv7';
+import { DomainError } from '../../contracts/errors.ts';
+import type { CompletionId } from '../../contracts/ids.ts';
+import type { Inference, InferenceJob, ModelDescription } from '../../contracts/inference.ts';
+import type { Jobs, PlaceOutcome } from '../../contracts/jobs.ts';
+import {
+  type AdmissionOutcome,
+  type Completion,
+  type CompletionRequest,
+  type Store,
+  StoreUnavailableError,
+} from '../../contracts/stores.ts';
+import { type Principal, requireScope } from '../access/principal.ts';
+import type { Models } from '../models/models.ts';
+import { limitError } from '../quotas/refusal.ts';
+import { type CheckedCompletionInput, checkCompletionInput, hashInput, type InputLimits } from './input.ts';
+import type { Launch } from './launch.ts';
+
+/** A created completion, or the one that the idempotency key stands for. */
+export interface Creation {
+  readonly completion: Completion;
+  readonly created: boolean;
+}
+
+export type CreateCompletion = (principal: Principal, input: unknown, signal?: AbortSignal) => Promise<Creation>;
+
+export interface CreateOptions {
+  readonly inference: Inference;
+  readonly jobs: Jobs;
+  readonly store: Store;
+  readonly models: Models;
+  readonly launch: Launch;
+  readonly limits: InputLimits & { readonly leaseSeconds: number };
+  /** Whether this process takes new work (not while it stops). */
+  readonly accepting: () => boolean;
+  readonly now?: () => Date;
+}
+
+/**
+ * check ─▶ tokenise ─▶ place in the line ─▶ admission (one transaction) ─▶ launch
+ *
+ * A refusal at any step leaves nothing behind.
+ */
+export function createCompletionCreator(options: CreateOptions): CreateCompletion {
+  const { inference, jobs, store, models, launch, limits, accepting, now = () => new Date() } = options;
+
+  return async (principal, raw, signal) => {
+    requireScope(principal, 'COMPLETIONS');
+    if (!accepting()) throw overloaded('This server is stopping.', 1);
+    const input = checkCompletionInput(raw, limits);
+    const model = models.resolve(principal, input.model);
+    const inputHash = hashInput(input, model.name);
+    const known = await findRepeated(principal, input, inputHash);
+    if (known) return { completion: known, created: false };
+
+    const { tokens } = await inference.tokenize(model.name, input.prompt, signal);
+    const maxTokens = chooseMaxTokens(model, tokens.length, input.maxTokens);
+    signal?.throwIfAborted();
+    const reservation = await jobs.reserve({ model: model.name, promptTokens: tokens.length });
+    if (!reservation.accepted) throw queueFull(reservation);
+    using place = reservation.place;
+
+    const at = now();
+    const request = requestOf(input);
+    const outcome = await admit({
+      id: uuidv7() as CompletionId,
+      projectId: principal.projectId,
+      apiKeyId: principal.apiKeyId,
+      model: model.name,
+      mode: input.mode,
+      user: input.user,
+      metadata: input.metadata,
+      idempotencyKey: input.idempotencyKey,
+      inputHash,
+      request,
+      promptTokens: tokens.length,
+      maxTokens,
+      maxTokensLowerable: input.maxTokens === undefined,
+      price: model.price,
+      keepContent: input.store,
+      at,
+      leaseUntil: new Date(at.getTime() + limits.leaseSeconds * 1_000),
+    });
+    if (outcome.type === 'existing') return { completion: outcome.completion, created: false };
+    const { completion } = outcome;
+    await launch({ completion, request, promptTokens: tokens, place, afterSeq: 0 });
+    return { completion, created: true };
+  };
+
+  /** A repeated request is answered before it could be refused for want of room. */
+  async function findRepeated(
+    principal: Principal,
+    { idempotencyKey }: CheckedCompletionInput,
+    inputHash: Uint8Array,
+  ): Promise<Completion | undefined> {
+    if (idempotencyKey === null) return undefined;
+    const known = await unlessAway(() => store.completions.findByIdempotencyKey(principal.apiKeyId, idempotencyKey));
+    if (known && !Buffer.from(known.inputHash).equals(inputHash)) throw idempotencyConflict();
+    return known;
+  }
+
+  async function admit(
+    admission: Parameters<Store['completions']['admit']>[0],
+  ): Promise<Extract<AdmissionOutcome, { type: 'admitted' | 'existing' }>> {
+    const outcome = await unlessAway(() => store.completions.admit(admission));
+    switch (outcome.type) {
+      case 'admitted':
+      case 'existing':
+        return outcome;
+      case 'conflict':
+        throw idempotencyConflict();
+      case 'key-inactive':
+        throw new DomainError('UNAUTHENTICATED', 'The API key was revoked or has expired.');
+      case 'limited':
+        throw limitError(outcome.refusal);
+      default:
+        return outcome satisfies never;
+    }
+  }
+}
+
+/** Without the database nothing is admitted: failing closed is what keeps the quotas exact. */
+async function unlessAway<T>(operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    if (error instanceof StoreUnavailableError) throw overloaded('The database does not answer.', 5, error);
+    throw error;
+  }
+}
+
+function chooseMaxTokens(model: ModelDescription, promptTokens: number, asked: number | undefined): number {
+  const left = model.contextSize - promptTokens;
+  if (left >= 1 && (asked === undefined || asked <= left)) return asked ?? Math.min(model.defaultMaxTokens, left);
+  const needs =
+    left < 1
+      ? `The prompt has ${promptTokens} tokens, and the answer needs at least one`
+      : `The prompt's ${promptTokens} tokens and maxTokens ${asked} come to ${promptTokens + asked!}`;
+  throw new DomainError(
+    'CONTEXT_LENGTH_EXCEEDED',
+    `${needs}; the model ${model.name} holds ${model.contextSize} tokens. Shorten the prompt or lower maxTokens.`,
+    { promptTokens, contextSize: model.contextSize },
+  );
+}
+
+function requestOf({ prompt, n, stop, sampling, priority, timeoutSeconds }: CheckedCompletionInput): CompletionRequest {
+  return {
+    prompt: prompt.type === 'text' ? prompt.text : null,
+    messages: prompt.type === 'messages' ? prompt.messages : null,
+    n,
+    stop,
+    sampling: { ...sampling, seed: sampling.seed ?? randomInt(2 ** 32) },
+    priority,
+    timeoutSeconds,
+  };
+}
+
+/** What the engine is asked for. */
+export function inferenceJobOf(
+  { id, model, projectId, maxTokens }: Completion,
+  { n, stop, sampling }: CompletionRequest,
+  promptTokens: readonly number[],
+): InferenceJob {
+  return { completionId: id, model, cacheScope: projectId, promptTokens, n, maxTokens, stop, sampling };
+}
+
+function queueFull({ reason, retryAfterSeconds }: Extract<PlaceOutcome, { accepted: false }>): DomainError {
+  const full = {
+    requests: 'Too many requests are waiting for this model.',
+    'prompt-tokens': 'Too many prompt tokens are waiting for this model.',
+    wait: 'The wait for this model is too long.',
+  } satisfies Record<typeof reason, string>;
+  return overloaded(full[reason], retryAfterSeconds);
+}
+
+function overloaded(message: string, retryAfterSeconds: number, cause?: unknown): DomainError {
+  const advice = `${message} Try again in ${retryAfterSeconds} s.`;
+  return new DomainError('OVERLOADED', advice, { retryAfterSeconds }, { cause });
+}
+
+function idempotencyConflict(): DomainError {
+  return new DomainError(
+    'IDEMPOTENCY_CONFLICT',
+    'This idempotencyKey was used for another request. Use a new key for new work, and the same input for a retry.',
+  );
+}

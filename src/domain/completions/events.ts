@@ -1,0 +1,101 @@
+import { DomainError } from '../../contracts/errors.ts';
+import type { CompletionId } from '../../contracts/ids.ts';
+import type { Completion, CompletionStore } from '../../contracts/stores.ts';
+import type { LogEvent, TokenLog } from '../../contracts/token-log.ts';
+import { replayText } from '../../lib/text-index.ts';
+import { type Principal, requireScope, seesProject } from '../access/principal.ts';
+import type { Creations } from './creations.ts';
+import { isFinal, terminalEventOf } from './settle.ts';
+
+/** Which completion: by id, or by the idempotency key that the same API key created (or is creating) it with. */
+export type CompletionTarget =
+  | { readonly type: 'id'; readonly id: CompletionId }
+  | { readonly type: 'idempotency-key'; readonly idempotencyKey: string };
+
+/** The events of one completion to one reader. */
+export interface CompletionEvents {
+  readonly completionId: CompletionId;
+  readonly events: AsyncIterableIterator<LogEvent>;
+}
+
+/**
+ * Reads a completion's events after `after`, from its log while that is held, else from the stored completion with the same seqs.
+ * Throws NOT_FOUND (unknown, or another project's: the two are not told apart) and OFFSET_EXPIRED (the content is gone).
+ */
+export type ReadEvents = (
+  principal: Principal,
+  target: CompletionTarget,
+  after: number,
+  signal: AbortSignal,
+) => Promise<CompletionEvents>;
+
+export interface ReadEventsOptions {
+  readonly completions: CompletionStore;
+  readonly log: TokenLog;
+  readonly creations: Creations;
+  readonly pipelineWaitSeconds: number;
+}
+
+export function createReadEvents({ completions, log, creations, pipelineWaitSeconds }: ReadEventsOptions): ReadEvents {
+  async function locate(principal: Principal, target: CompletionTarget, signal: AbortSignal): Promise<Completion> {
+    const completion =
+      target.type === 'id'
+        ? (await completions.find([target.id]))[0]
+        : await creations.waitFor(principal.apiKeyId, target.idempotencyKey, pipelineWaitSeconds, signal);
+    if (!completion || !seesProject(principal, completion.projectId)) {
+      throw new DomainError('NOT_FOUND', 'There is no such completion.');
+    }
+    return completion;
+  }
+
+  return async (principal, target, after, signal) => {
+    requireScope(principal, 'COMPLETIONS');
+    const completion = await locate(principal, target, signal);
+    const completionId = completion.id;
+    const live = await log.read(completionId, after, signal);
+    if (live) return { completionId, events: live };
+    const final = isFinal(completion) ? completion : (await completions.find([completionId]))[0];
+    if (!final || !isFinal(final)) {
+      // Its process died a moment ago; the lease's end settles it.
+      throw new DomainError('OVERLOADED', 'The completion is being recovered.', { retryAfterSeconds: 1 });
+    }
+    return { completionId, events: fromArray(storedEvents(final, after)) };
+  };
+}
+
+/** What a late reader of the log would have got, rebuilt from the store. */
+export function storedEvents(completion: Completion, after: number): readonly LogEvent[] {
+  const { choices, textIndex, lastSeq } = completion;
+  const at = completion.finishedAt ?? completion.createdAt;
+  if (after >= lastSeq) return [];
+  if (!choices || !textIndex) {
+    throw new DomainError(
+      'OFFSET_EXPIRED',
+      "The completion's content is no longer kept; its usage and status still are.",
+    );
+  }
+  const deltas = replayText(
+    textIndex,
+    choices.map(({ text }) => text),
+    after,
+  );
+  const events: LogEvent[] = deltas.map((delta, i) => {
+    const isLast = (index: number) =>
+      !deltas.slice(i + 1).some((later) => later.choices.some((c) => c.index === index));
+    return {
+      type: 'delta',
+      seq: delta.seq,
+      at,
+      choices: delta.choices.map((choice) => {
+        const { finishReason, stopSequence } = choices[choice.index]!;
+        if (!finishReason || !isLast(choice.index)) return choice;
+        return { ...choice, finishReason, ...(stopSequence === null ? {} : { stopSequence }) };
+      }),
+    };
+  });
+  return [...events, { ...terminalEventOf(completion), seq: lastSeq, at }];
+}
+
+async function* fromArray(events: readonly LogEvent[]): AsyncIterableIterator<LogEvent> {
+  yield* events;
+}

@@ -1,0 +1,43 @@
+import type { Place } from '../../contracts/jobs.ts';
+import type { Completion, CompletionRequest } from '../../contracts/stores.ts';
+import type { TokenLog } from '../../contracts/token-log.ts';
+import type { Abandonment } from './abandonment.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import { inferenceJobOf } from './create.ts';
+import { reportPosition } from './queue-reports.ts';
+
+/** Puts an admitted completion on its way: log, lease, line, and the watch for readers that leave. */
+export type Launch = (launch: {
+  readonly completion: Completion;
+  readonly request: CompletionRequest;
+  readonly promptTokens: readonly number[];
+  readonly place: Place;
+  readonly afterSeq: number;
+}) => Promise<void>;
+
+export interface LaunchOptions {
+  readonly log: TokenLog;
+  readonly checkpoints: Checkpoints;
+  readonly abandonment: Abandonment;
+  /** Told of each launch, for subscribers that wait for a completion to be created. */
+  readonly onLaunched: (completion: Completion) => void;
+}
+
+export function createLaunch({ log, checkpoints, abandonment, onLaunched }: LaunchOptions): Launch {
+  return async ({ completion, request, promptTokens, place, afterSeq }) => {
+    const { id, projectId, apiKeyId, createdAt } = completion;
+    await log.create(id, afterSeq);
+    checkpoints.addWaiting(id);
+    abandonment.watch(completion);
+    const position = await place.enqueue({
+      completionId: id,
+      projectId,
+      apiKeyId,
+      priority: request.priority,
+      deadline: new Date(createdAt.getTime() + request.timeoutSeconds * 1_000),
+      inference: inferenceJobOf(completion, request, promptTokens),
+    });
+    await reportPosition(log, position);
+    onLaunched(completion);
+  };
+}

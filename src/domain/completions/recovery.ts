@@ -1,0 +1,107 @@
+import type { Inference, PromptInput } from '../../contracts/inference.ts';
+import type { Jobs } from '../../contracts/jobs.ts';
+import type { Logger } from '../../contracts/logger.ts';
+import type { Completion, CompletionRequest, Store } from '../../contracts/stores.ts';
+import { reservedSeqs } from './checkpoints.ts';
+import type { Launch } from './launch.ts';
+import { interrupted } from './runner.ts';
+import { type Settle, settlementFromStore } from './settle.ts';
+
+/**
+ * Ends what a dead process left, so that nothing stays RUNNING for ever:
+ *
+ * - BACKGROUND and still QUEUED (so nothing was shown): runs here, under the next epoch;
+ * - everything else: FAILED with INTERRUPTED, billed for what was checkpointed.
+ *
+ * A completion is left by its process when its lease has ended. Leases also end when the database was away from everybody, so nobody
+ * recovers before having had the database for a whole lease. An embedded database has one process, which holds
+ * its lock: whatever is unfinished when it starts is left.
+ */
+export interface Recovery extends AsyncDisposable {
+  /** Recovers once; resolves with how many completions were ended or taken over. */
+  recover(): Promise<number>;
+}
+
+export interface RecoveryOptions {
+  readonly store: Store;
+  readonly inference: Inference;
+  readonly jobs: Jobs;
+  readonly settle: Settle;
+  readonly launch: Launch;
+  readonly leaseSeconds: number;
+  readonly logger: Logger;
+  readonly now?: () => Date;
+}
+
+const batch = 100;
+
+export function createRecovery(options: RecoveryOptions): Recovery {
+  const { store, inference, jobs, settle, launch, leaseSeconds, logger, now = () => new Date() } = options;
+  const leaseMilliseconds = leaseSeconds * 1_000;
+  let databaseSince = now().getTime();
+  let working: Promise<unknown> | undefined;
+
+  async function recover(leaseEndedBefore: Date): Promise<number> {
+    let recovered = 0;
+    for (;;) {
+      const left = await store.completions.abandoned(leaseEndedBefore, batch);
+      let ended = 0;
+      for (const completion of left) if (await recoverOne(completion)) ended++;
+      recovered += ended;
+      // What could not be taken over now (no room in the line) waits for the next time.
+      if (left.length < batch || ended === 0) return recovered;
+    }
+  }
+
+  async function recoverOne(completion: Completion): Promise<boolean> {
+    const { id, mode, status, request } = completion;
+    if (mode === 'BACKGROUND' && status === 'QUEUED' && request) return runAgain(completion, request);
+    const terminalSeq = Math.max(completion.lastSeq, reservedSeqs) + 1;
+    await settle(settlementFromStore(completion, { status: 'FAILED', error: interrupted }, terminalSeq, now()));
+    logger.warn({ completionId: id }, 'ended a completion that its process left behind');
+    return true;
+  }
+
+  async function runAgain(completion: Completion, request: CompletionRequest): Promise<boolean> {
+    const { id, model, epoch } = completion;
+    const { tokens } = await inference.tokenize(model, promptOf(request));
+    const reservation = await jobs.reserve({ model, promptTokens: tokens.length });
+    if (!reservation.accepted) return false;
+    using place = reservation.place;
+    if (!(await store.completions.adopt(id, epoch + 1, new Date(now().getTime() + leaseMilliseconds)))) return false;
+    await launch({ completion, request, promptTokens: tokens, place, afterSeq: reservedSeqs });
+    logger.info({ completionId: id }, 'took over a waiting completion');
+    return true;
+  }
+
+  /** On a shared database: what other nodes leave, for as long as this one lives. */
+  async function recoverExpired(): Promise<void> {
+    const at = now().getTime();
+    try {
+      await store.ping();
+      if (at - databaseSince >= leaseMilliseconds) await recover(new Date(at));
+    } catch (error) {
+      databaseSince = now().getTime();
+      logger.warn({ err: error }, 'looking for completions without a process failed');
+    }
+  }
+
+  const timer = setInterval(() => {
+    working ??= recoverExpired().finally(() => {
+      working = undefined;
+    });
+  }, leaseMilliseconds / 4);
+  timer.unref();
+
+  return {
+    recover: () => (store.shared ? Promise.resolve(0) : recover(new Date(8.64e15))),
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await working;
+    },
+  };
+}
+
+function promptOf({ prompt, messages }: CompletionRequest): PromptInput {
+  return messages ? { type: 'messages', messages } : { type: 'text', text: prompt ?? '' };
+}
