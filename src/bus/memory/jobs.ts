@@ -1,0 +1,268 @@
+import type { CompletionId } from '../../contracts/ids.ts';
+import type {
+  Claim,
+  DroppedJob,
+  Job,
+  JobPosition,
+  Jobs,
+  Place,
+  PlaceOutcome,
+  PlaceRequest,
+  StopReason,
+} from '../../contracts/jobs.ts';
+import { createAlarm } from '../../lib/alarm.ts';
+import { type Clock, systemClock } from '../../lib/clock.ts';
+import { Heap } from '../../lib/heap.ts';
+import { LinkedList } from '../../lib/linked-list.ts';
+import { createSharedQueue } from '../../lib/shared-queue.ts';
+import { estimateWaitSeconds, type LineLoad, type QueueLimits, refusalOf } from './bounds.ts';
+import { FairLine, type Waiting } from './fair-line.ts';
+import { createServiceTime, type ServiceTime } from './service-time.ts';
+
+export interface MemoryJobsOptions {
+  readonly clock?: Clock;
+  readonly limits: QueueLimits;
+  /** How many jobs of the model run at once; waits are estimated with it. */
+  readonly slots: (model: string) => number;
+}
+
+/** The waiting line of one process. Everything applies at the call; promises are there for adapters that must ask somebody. */
+export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJobsOptions): Jobs {
+  const lines = new Map<string, ModelLine>();
+  const entries = new Map<CompletionId, Entry>();
+  const deadlines = new Heap<Entry>((a, b) => a.deadline < b.deadline);
+  const alarm = createAlarm(clock, endOverdue);
+  const dropped = createSharedQueue<DroppedJob>();
+  let arrivals = 0;
+  let disposed = false;
+
+  function assertOpen(): void {
+    if (disposed) throw new Error(closedMessage);
+  }
+
+  function lineOf(model: string): ModelLine {
+    let line = lines.get(model);
+    if (!line) {
+      line = createLine(model);
+      lines.set(model, line);
+    }
+    return line;
+  }
+
+  function loadOf({ model, waiting, reserved, promptTokens, claimants, claimed, serviceTime }: ModelLine): LineLoad {
+    const places = waiting.size + reserved;
+    return { places, promptTokens, idle: claimants.size, claimed, slots: slots(model), serviceTime };
+  }
+
+  function reserve({ model, promptTokens }: PlaceRequest): PlaceOutcome {
+    assertOpen();
+    endOverdue();
+    const line = lineOf(model);
+    const refusal = refusalOf(loadOf(line), promptTokens, limits);
+    if (refusal) return refusal;
+    line.reserved += 1;
+    line.promptTokens += promptTokens;
+    return { accepted: true, place: createPlace(line, promptTokens) };
+  }
+
+  function createPlace(line: ModelLine, promptTokens: number): Place {
+    let held = true;
+
+    function giveUp(): void {
+      held = false;
+      line.reserved -= 1;
+      line.promptTokens -= promptTokens;
+    }
+
+    return {
+      async enqueue(job) {
+        assertOpen();
+        if (!held) throw new Error('the place was given back or taken already');
+        if (entries.has(job.completionId)) throw new Error(`completion ${job.completionId} has a job already`);
+        giveUp();
+        return enqueue(line, job, promptTokens);
+      },
+      [Symbol.dispose]() {
+        if (held) giveUp();
+      },
+    };
+  }
+
+  function enqueue(line: ModelLine, job: Job, promptTokens: number): JobPosition {
+    arrivals += 1;
+    const entry: Entry = {
+      job,
+      line,
+      promptTokens,
+      key: job.apiKeyId,
+      priority: job.priority,
+      arrival: arrivals,
+      deadline: job.deadline.getTime(),
+      claim: undefined,
+    };
+    entries.set(job.completionId, entry);
+    line.waiting.push(entry);
+    line.promptTokens += promptTokens;
+    deadlines.push(entry);
+    endOverdue();
+    assign(line);
+    const waits = entries.get(job.completionId) === entry && !entry.claim;
+    if (!waits) return { completionId: job.completionId, position: 0, estimatedWaitSeconds: 0 };
+    return positionAt(line.waiting.positionOf(entry), entry, loadOf(line));
+  }
+
+  function positionAt(position: number, { job }: Entry, load: LineLoad): JobPosition {
+    return { completionId: job.completionId, position, estimatedWaitSeconds: estimateWaitSeconds(load, position) };
+  }
+
+  function claim(model: string, signal: AbortSignal): Promise<Claim> {
+    assertOpen();
+    signal.throwIfAborted();
+    endOverdue();
+    const line = lineOf(model);
+    return new Promise((resolve, reject) => {
+      const place = line.claimants.push({
+        // From here on the job is the claimant's: an abort that comes later finds nobody waiting and loses nothing.
+        take(claimed) {
+          signal.removeEventListener('abort', leave);
+          resolve(claimed);
+        },
+        refuse(error) {
+          signal.removeEventListener('abort', leave);
+          reject(error);
+        },
+      });
+      function leave(): void {
+        line.claimants.remove(place);
+        reject(signal.reason);
+      }
+      signal.addEventListener('abort', leave, { once: true });
+      assign(line);
+    });
+  }
+
+  function assign(line: ModelLine): void {
+    while (line.claimants.size > 0) {
+      const entry = line.waiting.shift();
+      if (!entry) return;
+      line.promptTokens -= entry.promptTokens;
+      line.claimants.shift()?.take(createClaim(entry));
+    }
+  }
+
+  function createClaim(entry: Entry): Claim {
+    const { job, line } = entry;
+    const abort = new AbortController();
+    const startedAt = clock().getTime();
+    entry.claim = abort;
+    line.claimed += 1;
+    return {
+      job,
+      epoch: 1,
+      signal: abort.signal,
+      async done() {
+        if (entries.get(job.completionId) !== entry) return;
+        entries.delete(job.completionId);
+        deadlines.remove(entry);
+        setAlarm();
+        line.claimed -= 1;
+        line.serviceTime.measure((clock().getTime() - startedAt) / 1_000);
+      },
+    };
+  }
+
+  function endOverdue(): void {
+    const now = clock().getTime();
+    for (let entry = deadlines.first; entry && entry.deadline <= now; entry = deadlines.first) stop(entry, 'timeout');
+    setAlarm();
+  }
+
+  function setAlarm(): void {
+    alarm.set(deadlines.first?.deadline);
+  }
+
+  function stop(entry: Entry, reason: StopReason): void {
+    const { claim, job, line } = entry;
+    deadlines.remove(entry);
+    if (claim) {
+      claim.abort(reason);
+    } else {
+      line.waiting.remove(entry);
+      line.promptTokens -= entry.promptTokens;
+      entries.delete(job.completionId);
+      dropped.push({ job, reason });
+    }
+  }
+
+  return {
+    reserve: async (request) => reserve(request),
+    claim: async (model, signal) => claim(model, signal),
+    async cancel(id, reason) {
+      const entry = entries.get(id);
+      if (entry) stop(entry, reason);
+      setAlarm();
+    },
+    dropped: dropped.consume,
+    async positions() {
+      endOverdue();
+      return [...lines.values()].flatMap((line) => {
+        const load = loadOf(line);
+        return [...line.waiting.inStartOrder()].map((entry, position) => positionAt(position, entry, load));
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      disposed = true;
+      dropped.close();
+      const stopped = [...entries.values()];
+      const leftBehind = [...lines.values()];
+      entries.clear();
+      lines.clear();
+      while (deadlines.shift());
+      setAlarm();
+      for (const { claimants } of leftBehind) {
+        while (claimants.first) claimants.shift()?.refuse(new Error(closedMessage));
+      }
+      for (const { claim } of stopped) claim?.abort('shutdown' satisfies StopReason);
+    },
+  };
+}
+
+const closedMessage = 'the waiting line is closed';
+
+interface Claimant {
+  take(claim: Claim): void;
+  refuse(error: Error): void;
+}
+
+interface ModelLine {
+  readonly model: string;
+  readonly waiting: FairLine<Entry>;
+  readonly claimants: LinkedList<Claimant>;
+  readonly serviceTime: ServiceTime;
+  /** Places that were taken and not enqueued yet. */
+  reserved: number;
+  /** Of reserved places and waiting jobs. */
+  promptTokens: number;
+  claimed: number;
+}
+
+function createLine(model: string): ModelLine {
+  return {
+    model,
+    waiting: new FairLine(),
+    claimants: new LinkedList(),
+    serviceTime: createServiceTime(),
+    reserved: 0,
+    promptTokens: 0,
+    claimed: 0,
+  };
+}
+
+interface Entry extends Waiting {
+  readonly job: Job;
+  readonly line: ModelLine;
+  readonly promptTokens: number;
+  readonly deadline: number;
+  /** Aborts the claim; undefined while the job waits. */
+  claim: AbortController | undefined;
+}
