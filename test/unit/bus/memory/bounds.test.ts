@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { estimateWaitSeconds, type LineLoad, refusalOf } from '../../../../src/bus/memory/bounds.ts';
+import { createServiceTime } from '../../../../src/bus/memory/service-time.ts';
+
+const limits = { queueRequests: 10, queuePromptTokens: 1_000, queueSeconds: 60 };
+
+function loadOf(seconds: number | undefined, load: Partial<LineLoad>): LineLoad {
+  const serviceTime = createServiceTime();
+  if (seconds !== undefined) serviceTime.measure(seconds);
+  return { places: 0, promptTokens: 0, idle: 0, claimed: 4, slots: 4, serviceTime, ...load };
+}
+
+describe('the estimated wait', () => {
+  test('is the service time × the jobs until then ÷ the slots', () => {
+    expect(estimateWaitSeconds(loadOf(20, {}), 0)).toBe(5);
+    expect(estimateWaitSeconds(loadOf(20, {}), 7)).toBe(40);
+  });
+
+  test('is nothing as far as slots are free, and counts from there', () => {
+    const load = loadOf(20, { claimed: 2 });
+    expect([0, 1, 2, 3].map((position) => estimateWaitSeconds(load, position))).toEqual([0, 0, 5, 10]);
+  });
+
+  test('is unknown until a job was served', () => {
+    expect(estimateWaitSeconds(loadOf(undefined, {}), 3)).toBeNull();
+  });
+
+  test('follows a change of the service time within some ten jobs', () => {
+    const serviceTime = createServiceTime();
+    serviceTime.measure(100);
+    for (let served = 0; served < 10; served += 1) serviceTime.measure(10);
+    expect(serviceTime.secondsToStart(1, 1)).toBeLessThan(20);
+  });
+});
+
+describe('a refusal', () => {
+  test('for the wait says when the wait is within bounds', () => {
+    expect(refusalOf(loadOf(100, { places: 2 }), 1, limits)).toEqual({
+      accepted: false,
+      reason: 'wait',
+      retryAfterSeconds: 15,
+    });
+    expect(refusalOf(loadOf(100, { places: 1 }), 1, limits)).toBeUndefined();
+  });
+
+  test('for requests says when the next job starts', () => {
+    expect(refusalOf(loadOf(10, { places: 10 }), 1, limits)).toMatchObject({
+      reason: 'requests',
+      retryAfterSeconds: 3,
+    });
+    expect(refusalOf(loadOf(undefined, { places: 10 }), 1, limits)).toMatchObject({ retryAfterSeconds: 1 });
+  });
+
+  test('for prompt tokens says when enough of them have started', () => {
+    const load = loadOf(10, { places: 5, promptTokens: 1_000 });
+    expect(refusalOf(load, 600, limits)).toMatchObject({ reason: 'prompt-tokens', retryAfterSeconds: 8 });
+    expect(refusalOf(load, 0, limits)).toBeUndefined();
+  });
+
+  test('never meets a request that a claimant waits for', () => {
+    expect(refusalOf(loadOf(100, { places: 1, idle: 2, claimed: 2 }), 5_000, limits)).toBeUndefined();
+    expect(refusalOf(loadOf(100, { idle: 1 }), 5, { ...limits, queueRequests: 0 })).toBeUndefined();
+  });
+});

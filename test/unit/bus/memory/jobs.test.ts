@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { createMemoryJobs } from '../../../../src/bus/memory/jobs.ts';
+import { enqueue, forever, jobOf, model, placeIn } from '../../../contract/jobs/suite.ts';
+
+const limits = { queueRequests: 100, queuePromptTokens: 10_000, queueSeconds: 60 };
+
+function openAt(startMilliseconds: number, slots = 2) {
+  let milliseconds = startMilliseconds;
+  return {
+    jobs: createMemoryJobs({ clock: () => new Date(milliseconds), limits, slots: () => slots }),
+    passSeconds: (seconds: number) => {
+      milliseconds += seconds * 1_000;
+    },
+  };
+}
+
+test('waits are estimated from the time between claim and done', async () => {
+  const { jobs, passSeconds } = openAt(Date.now());
+  await using _ = jobs;
+  for (const name of ['a', 'b', 'c', 'd', 'e']) await enqueue(jobs, jobOf(name));
+  const claims = [await jobs.claim(model, forever()), await jobs.claim(model, forever())];
+  expect((await jobs.positions()).map(({ estimatedWaitSeconds }) => estimatedWaitSeconds)).toEqual([null, null, null]);
+  passSeconds(30);
+  for (const claim of claims) await claim.done();
+  for (const _ of claims) await jobs.claim(model, forever());
+  expect(await jobs.positions()).toEqual([{ completionId: 'e', position: 0, estimatedWaitSeconds: 15 }]);
+  for (const position of [1, 2, 3]) {
+    expect(await enqueue(jobs, jobOf(`late ${position}`))).toMatchObject({
+      position,
+      estimatedWaitSeconds: 15 * (position + 1),
+    });
+  }
+  expect(await jobs.reserve({ model, promptTokens: 1 })).toEqual({
+    accepted: false,
+    reason: 'wait',
+    retryAfterSeconds: 15,
+  });
+});
+
+test('a job past its deadline by the clock is dropped rather than claimed, before any timer rings', async () => {
+  const { jobs, passSeconds } = openAt(1_000_000);
+  await using _ = jobs;
+  await enqueue(jobs, jobOf('overdue', { deadline: new Date(1_500_000) }));
+  await enqueue(jobs, jobOf('in time', { deadline: new Date(2_000_000) }));
+  passSeconds(600);
+  expect((await jobs.claim(model, forever())).job.completionId).toBe('in time');
+  const { value } = await jobs.dropped(forever())[Symbol.asyncIterator]().next();
+  expect(value).toMatchObject({ job: { completionId: 'overdue' }, reason: 'timeout' });
+});
+
+test('a claimant that ends its job inside the abort is left in peace', async () => {
+  const { jobs } = openAt(1_000_000);
+  await using _ = jobs;
+  await enqueue(jobs, jobOf('a'));
+  const claim = await jobs.claim(model, forever());
+  const done = new Promise<void>((resolve) => claim.signal.addEventListener('abort', () => resolve(claim.done())));
+  await jobs.cancel(claim.job.completionId, 'cancelled');
+  await done;
+  await jobs.cancel(claim.job.completionId, 'timeout');
+  expect(claim.signal.reason).toBe('cancelled');
+});
+
+test('no timer keeps the process alive, and none rings after disposal', async () => {
+  const timersBefore = process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length;
+  const jobs = createMemoryJobs({ limits, slots: () => 1 });
+  const place = await placeIn(jobs);
+  await enqueue(jobs, jobOf('a', { deadline: new Date(Date.now() + 86_400_000) }));
+  expect(process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length).toBe(timersBefore);
+  await jobs[Symbol.asyncDispose]();
+  await jobs.cancel(jobOf('a').completionId, 'cancelled');
+  expect(await jobs.positions()).toEqual([]);
+  await expect(place.enqueue(jobOf('b'))).rejects.toThrow('closed');
+  place[Symbol.dispose]();
+});
