@@ -25,7 +25,8 @@ export interface TokenLog extends AsyncDisposable {
 
   /**
    * Appends one event and resolves with its seq. Appends of one producer apply in the order of the calls, and readers see
-   * them at once; a producer need not wait for one before making the next.
+   * them at once; a producer need not wait for one before making the next. Throws StaleProducerError also on a log that is terminal,
+   * or not held any more: somebody else ended the completion.
    */
   append(id: CompletionId, epoch: number, event: AppendableEvent): Promise<number>;
 
@@ -52,12 +53,12 @@ export interface TokenLog extends AsyncDisposable {
   watchReaders(id: CompletionId, listener: (attached: number) => void): () => void;
 }
 
-/** Thrown to a producer whose epoch is lower than one the log has seen: it must stop, its work is no longer wanted. */
+/** Thrown to a producer whose epoch is lower than one the log has seen, or whose log has ended: it must stop, its work is no longer wanted. */
 export class StaleProducerError extends Error {
   override readonly name = 'StaleProducerError';
 
   constructor(readonly completionId: CompletionId) {
-    super(`a newer producer owns the log of completion ${completionId}`);
+    super(`the log of completion ${completionId} takes nothing more from this producer`);
   }
 }
 

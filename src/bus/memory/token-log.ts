@@ -62,9 +62,8 @@ export function createMemoryTokenLog(options: MemoryTokenLogOptions): TokenLog {
 
   function append(id: CompletionId, epoch: number, event: AppendableEvent): number {
     const log = logs.get(id);
-    if (!log) throw new Error(`the log of completion ${id} is not held`);
-    // A log that somebody else ended has taken the work away from its producer.
-    if (log.terminal) throw new StaleProducerError(id);
+    // A log that ended, and may have been let go since, was ended by somebody who took the work away from this producer.
+    if (!log || log.terminal) throw new StaleProducerError(id);
     fence(log, epoch);
     const seq = lastSeqOf(log) + 1;
     log.events.push({ ...event, seq, at: clock() });

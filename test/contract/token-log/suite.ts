@@ -89,9 +89,9 @@ export function describeTokenLog(name: string, open: OpenTokenLog): void {
       expect(counts).toEqual([]);
     });
 
-    test('an append to a log that is not held fails; finalising one changes nothing', async () => {
+    test('a log that is not held refuses a producer; finalising it changes nothing', async () => {
       await using log = await openWithLog();
-      await expect(log.append(unknownId, 1, delta('a'))).rejects.toThrow(unknownId);
+      await expect(log.append(unknownId, 1, delta('a'))).rejects.toBeInstanceOf(StaleProducerError);
       await log.finalise(unknownId, 1, { type: 'finished', usage }, 1);
       expect(await log.lastSeq(unknownId)).toBeUndefined();
     });

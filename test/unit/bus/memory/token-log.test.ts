@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import { createMemoryTokenLog } from '../../../../src/bus/memory/token-log.ts';
 import type { CompletionId } from '../../../../src/contracts/ids.ts';
-import type { AppendableEvent, LogEvent, TerminalEvent } from '../../../../src/contracts/token-log.ts';
+import {
+  type AppendableEvent,
+  type LogEvent,
+  StaleProducerError,
+  type TerminalEvent,
+} from '../../../../src/contracts/token-log.ts';
 
 const [a, b, c] = ['a', 'b', 'c'] as unknown as [CompletionId, CompletionId, CompletionId];
 const forever = new AbortController().signal;
@@ -97,7 +102,7 @@ test('no timer is left after disposal, and appends are refused', async () => {
   expect(process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length).toBe(timersBefore);
   await log[Symbol.asyncDispose]();
   await expect(log.create(a, 0)).rejects.toThrow('closed');
-  await expect(log.append(a, 1, delta('x'))).rejects.toThrow('not held');
+  await expect(log.append(a, 1, delta('x'))).rejects.toBeInstanceOf(StaleProducerError);
 });
 
 test('a thousand readers that stalled catch up with one merged event each', async () => {
