@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import type { ProjectId } from '../../src/contracts/ids.ts';
+import { createDecodeLoop } from '../../src/inference/child/decode-loop.ts';
+import { openEngine } from '../../src/inference/llama/open-engine.ts';
+import type { ChoicePiece, ChoiceSampling } from '../../src/inference/protocol.ts';
+import { modelsAtHand } from '../kit/models.ts';
+
+const sampling: ChoiceSampling = {
+  temperature: 0,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  seed: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  repeatPenalty: 1,
+  logitBias: [],
+};
+
+/** Runs several prompts at once, then again on what the first round left in the sequences. */
+async function textsOf(modelPath: string, way: 'fastest' | 'public'): Promise<string[]> {
+  const settings = { modelPath, contextSize: 256, sequences: 3, threads: 1, gpuLayers: 0 };
+  const { decoder, vocabulary } = await openEngine(settings, () => {}, way);
+  const texts: string[] = [];
+  const ended = new Map<number, (problem?: string) => void>();
+  const loop = createDecodeLoop(decoder, vocabulary, {
+    started: () => {},
+    piece(piece: ChoicePiece) {
+      texts[piece.requestId] = (texts[piece.requestId] ?? '') + piece.text;
+      if (piece.finishReason !== undefined) ended.get(piece.requestId)?.();
+    },
+    failed: (requestId, message) => ended.get(requestId)?.(message),
+  });
+  const run = (requestId: number, promptTokens: number[], changes: Partial<ChoiceSampling> = {}) =>
+    new Promise<void>((resolve, reject) => {
+      ended.set(requestId, (problem) => (problem === undefined ? resolve() : reject(new Error(problem))));
+      const cacheScope = 'project' as ProjectId;
+      loop.generate({
+        requestId,
+        promptTokens,
+        maxTokens: 40,
+        stop: [],
+        cacheScope,
+        sampling: { ...sampling, ...changes },
+      });
+    });
+  const prompts = [
+    [1, 300, 301, 302, 303],
+    [1, 310, 311],
+    [1, 320, 321, 322, 323, 324, 325],
+  ];
+  await Promise.all(prompts.map((prompt, index) => run(index, prompt)));
+  await Promise.all(prompts.map((prompt, index) => run(3 + index, [...prompt, 330, 331])));
+  await run(6, prompts[0]!, { frequencyPenalty: 1, presencePenalty: 1, repeatPenalty: 1.2 });
+  await run(7, prompts[0]!, { logitBias: [[300, 6]], topK: 4, topP: 0.9, minP: 0.1 });
+  return texts;
+}
+
+for (const model of modelsAtHand()) {
+  describe(`decoders with ${model.name}`, () => {
+    it('finds the private entries of the pinned library, and decodes the same greedy tokens through its public API', async () => {
+      const native = await textsOf(model.path, 'fastest');
+      const open = await textsOf(model.path, 'public');
+      expect(native).toHaveLength(8);
+      expect(new Set(native).size).toBeGreaterThan(4);
+      expect(open).toEqual(native);
+    });
+  });
+}

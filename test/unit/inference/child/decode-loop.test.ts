@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import { createDecodeLoop } from '../../../../src/inference/child/decode-loop.ts';
+import { createFakeDecoder, letters, recordEvents, request } from './fake-decoder.ts';
+
+function open(options?: Parameters<typeof createFakeDecoder>[0]) {
+  const decoder = createFakeDecoder(options);
+  const recorded = recordEvents();
+  return { decoder, recorded, loop: createDecodeLoop(decoder, letters, recorded.listener) };
+}
+
+const sizes = (entries: readonly { tokens: readonly number[] }[]) => entries.map(({ tokens }) => tokens.length);
+
+describe('decode loop', () => {
+  it('says started, then one piece per token, the last with the reason', async () => {
+    const { loop, recorded } = open();
+    loop.generate(request(1, { maxTokens: 3 }));
+    await recorded.untilEnded(1);
+    expect(recorded.events).toEqual([
+      { type: 'started', requestId: 1, cached: 0 },
+      { type: 'piece', requestId: 1, text: 'd', tokens: 1 },
+      { type: 'piece', requestId: 1, text: 'e', tokens: 1 },
+      { type: 'piece', requestId: 1, text: 'f', tokens: 1, finishReason: 'LENGTH' },
+    ]);
+  });
+
+  it('ends at an end token with STOP, which is counted and has no text', async () => {
+    const { loop, recorded } = open();
+    loop.generate(request(1, { promptTokens: [23], maxTokens: 9 }));
+    await recorded.untilEnded(1);
+    expect(recorded.end(1)).toMatchObject({ finishReason: 'STOP', text: '' });
+    expect([recorded.text(1), recorded.tokens(1)]).toEqual(['yz', 3]);
+  });
+
+  it('ends at a stop sequence, and counts the tokens that were cut', async () => {
+    const { loop, recorded } = open();
+    loop.generate(request(1, { maxTokens: 9, stop: ['fg'] }));
+    await recorded.untilEnded(1);
+    expect(recorded.end(1)).toMatchObject({ finishReason: 'STOP_SEQUENCE', stopSequence: 'fg' });
+    expect([recorded.text(1), recorded.tokens(1)]).toEqual(['de', 4]);
+  });
+
+  it('gives back at the end what it held for a stop sequence', async () => {
+    const { loop, recorded } = open();
+    loop.generate(request(1, { promptTokens: [23], maxTokens: 9, stop: ['yza'] }));
+    loop.generate(request(2, { maxTokens: 2, stop: ['def'] }));
+    await recorded.untilEnded(1, 2);
+    expect(recorded.text(1)).toBe('yz');
+    expect(recorded.text(2)).toBe('de');
+  });
+
+  it('decodes every running choice in every step', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 3 });
+    for (const id of [1, 2, 3]) loop.generate(request(id, { promptTokens: [id], maxTokens: 4 }));
+    await recorded.untilEnded(1, 2, 3);
+    expect(decoder.steps.map(sizes)).toEqual([
+      [1, 1, 1],
+      [1, 1, 1],
+      [1, 1, 1],
+      [1, 1, 1],
+    ]);
+  });
+
+  it('fills the rest of a step with prompts, in chunks, while others go on answering', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 2, batchSize: 8 });
+    loop.generate(request(1, { promptTokens: [0], maxTokens: 6 }));
+    await recorded.until(() => recorded.tokens(1) === 1);
+    loop.generate(request(2, { promptTokens: Array<number>(20).fill(3), maxTokens: 1 }));
+    await recorded.untilEnded(1, 2);
+    const withPrompt = decoder.steps.map(sizes).filter((step) => step.length === 2);
+    expect(withPrompt).toEqual([
+      [1, 7],
+      [1, 7],
+      [1, 6],
+    ]);
+  });
+
+  it('never stalls a stream behind a long prompt for more than one chunk', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 2, batchSize: 512, contextSize: 2048 });
+    loop.generate(request(1, { promptTokens: [0], maxTokens: 20 }));
+    await recorded.until(() => recorded.tokens(1) === 1);
+    loop.generate(request(2, { promptTokens: Array<number>(1000).fill(3), maxTokens: 1 }));
+    await recorded.untilEnded(1, 2);
+    const beside = decoder.steps.map(sizes).filter((step) => step.length === 2);
+    expect(beside.length).toBeGreaterThan(5);
+    for (const [answer, chunk] of beside) {
+      expect(answer).toBe(1);
+      expect(chunk).toBeLessThanOrEqual(128);
+    }
+  });
+
+  it('evaluates a prompt that is longer than a batch', async () => {
+    const { loop, recorded, decoder } = open({ batchSize: 4 });
+    loop.generate(request(1, { promptTokens: [9, 9, 9, 9, 9, 9, 9, 9, 1], maxTokens: 1 }));
+    await recorded.untilEnded(1);
+    expect(decoder.steps.map(sizes)).toEqual([[4], [4], [1]]);
+    expect(recorded.text(1)).toBe('c');
+  });
+
+  it('acts on a cancellation within one token, and counts what was sampled', async () => {
+    const { loop, recorded, decoder } = open();
+    loop.generate(request(1, { maxTokens: 50, promptTokens: [0] }));
+    await recorded.until(() => recorded.tokens(1) === 3);
+    const steps = decoder.steps.length;
+    loop.cancel(1);
+    await recorded.untilEnded(1);
+    expect(recorded.end(1)).toMatchObject({ finishReason: 'CANCELLED', tokens: 0 });
+    expect(decoder.steps.length - steps).toBeLessThanOrEqual(1);
+    expect(recorded.tokens(1)).toBe(recorded.text(1).length);
+  });
+
+  it('shows held text when it is cancelled', async () => {
+    const { loop, recorded } = open();
+    loop.generate(request(1, { maxTokens: 50, stop: ['defgx'] }));
+    await recorded.until(() => recorded.tokens(1) === 2);
+    loop.cancel(1);
+    await recorded.untilEnded(1);
+    expect('defgh'.startsWith(recorded.text(1))).toBe(true);
+    expect(recorded.text(1)).toHaveLength(recorded.tokens(1));
+  });
+
+  it('cancels in the middle of a prompt, and while waiting for a sequence', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 1, batchSize: 4 });
+    loop.generate(request(1, { promptTokens: Array<number>(40).fill(3) }));
+    loop.generate(request(2));
+    await recorded.until(() => recorded.events.length > 0);
+    loop.cancel(2);
+    loop.cancel(1);
+    await recorded.untilEnded(1, 2);
+    expect(recorded.tokens(1) + recorded.tokens(2)).toBe(0);
+    expect(decoder.steps.length).toBeLessThanOrEqual(1);
+  });
+
+  it('runs choices beyond the sequences as soon as one is free', async () => {
+    const { loop, recorded } = open({ sequences: 1 });
+    for (const id of [1, 2, 3]) loop.generate(request(id, { maxTokens: 2 }));
+    await recorded.untilEnded(1, 2, 3);
+    expect([1, 2, 3].map(recorded.text)).toEqual(['de', 'de', 'de']);
+  });
+
+  it('reuses the longest shared prefix of the same scope, and leaves a token to evaluate', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 2 });
+    loop.generate(request(1, { promptTokens: [5, 6, 7, 8], maxTokens: 2 }));
+    await recorded.untilEnded(1);
+    loop.generate(request(2, { promptTokens: [5, 6, 7, 8], maxTokens: 2 }));
+    await recorded.untilEnded(2);
+    loop.generate(request(3, { promptTokens: [5, 6, 20, 8], maxTokens: 1 }));
+    await recorded.untilEnded(3);
+    const cached = recorded.events.flatMap((event) => (event.type === 'started' ? [event.cached] : []));
+    expect(cached).toEqual([0, 3, 2]);
+    expect(decoder.evaluated[0]).toEqual([5, 6, 20, 8]);
+    expect(recorded.text(2)).toBe(recorded.text(1));
+  });
+
+  it('never reuses what another scope evaluated', async () => {
+    const { loop, recorded } = open({ sequences: 1 });
+    loop.generate(request(1, { promptTokens: [5, 6, 7, 8], maxTokens: 2, cacheScope: 'one' }));
+    await recorded.untilEnded(1);
+    loop.generate(request(2, { promptTokens: [5, 6, 7, 8], maxTokens: 2, cacheScope: 'other' }));
+    await recorded.untilEnded(2);
+    expect(recorded.events).toContainEqual({ type: 'started', requestId: 2, cached: 0 });
+  });
+
+  it('starts clean where the model cannot forget single tokens, but goes on where nothing is to forget', async () => {
+    const { loop, recorded } = open({ sequences: 1, canCut: false });
+    loop.generate(request(1, { promptTokens: [0, 1], maxTokens: 2 }));
+    await recorded.untilEnded(1);
+    loop.generate(request(2, { promptTokens: [0, 1, 2, 3], maxTokens: 2 }));
+    await recorded.untilEnded(2);
+    loop.generate(request(3, { promptTokens: [0, 1], maxTokens: 2 }));
+    await recorded.untilEnded(3);
+    const cached = recorded.events.flatMap((event) => (event.type === 'started' ? [event.cached] : []));
+    expect(cached).toEqual([0, 3, 0]);
+    expect([1, 2, 3].map(recorded.text)).toEqual(['cd', 'ef', 'cd']);
+  });
+
+  it('refuses alone what the native library would fail a whole batch for', async () => {
+    const { loop, recorded, decoder } = open();
+    loop.generate(request(1, { promptTokens: [] }));
+    loop.generate(request(2, { promptTokens: [100] }));
+    loop.generate(request(3, { promptTokens: Array<number>(60).fill(1), maxTokens: 5 }));
+    loop.generate(request(4));
+    await recorded.untilEnded(1, 2, 3, 4);
+    expect([1, 2, 3].map((id) => recorded.end(id)?.type)).toEqual(['failed', 'failed', 'failed']);
+    expect(recorded.text(4)).toBe('defgh');
+    expect(decoder.steps.flat().every(({ tokens }) => !tokens.includes(100))).toBe(true);
+  });
+
+  it('fails the requests of a step that failed, forgets their sequences and goes on', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 1 });
+    decoder.beforeStep = () => {
+      if (decoder.steps.length === 2) throw new Error('no memory');
+    };
+    loop.generate(request(1));
+    loop.generate(request(2));
+    await recorded.untilEnded(1, 2);
+    expect(recorded.end(1)).toEqual({ type: 'failed', requestId: 1, message: 'no memory' });
+    expect(recorded.text(2)).toBe('defgh');
+  });
+
+  it('is not running without work, and frees every sampler', async () => {
+    const { loop, recorded, decoder } = open();
+    for (const id of [1, 2, 3]) loop.generate(request(id, { maxTokens: 2 }));
+    loop.cancel(2);
+    await recorded.untilEnded(1, 2, 3);
+    const steps = decoder.steps.length;
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(decoder.steps.length).toBe(steps);
+    expect(decoder.samplers.live).toBe(0);
+  });
+});
