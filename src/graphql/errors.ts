@@ -1,0 +1,57 @@
+import { GraphQLError } from 'graphql';
+import { DomainError } from '../contracts/errors.ts';
+import type { Logger } from '../contracts/logger.ts';
+import { StoreUnavailableError } from '../contracts/stores.ts';
+
+/**
+ * What callers see of an error, the same over HTTP, SSE and WebSocket:
+ *
+ * - a request that GraphQL itself refuses (syntax, validation, variables): as it is, INVALID_INPUT unless it has a code;
+ * - a DomainError that no union answers (UNAUTHENTICATED and FORBIDDEN anywhere, any code in a query or before a subscription's
+ *   first event): message, `extensions.code` and the facts of the code;
+ * - anything else is a bug: logged here, and masked as INTERNAL with the request id.
+ */
+export function maskError(error: unknown, requestId: string, logger: Logger): GraphQLError {
+  const cause = causeOf(error);
+  const known = asDomainError(cause);
+  if (known) return withCode(error, known.message, { code: known.code, ...shownFacts(known) });
+  if (cause instanceof GraphQLError) {
+    return withCode(cause, cause.message, { code: 'INVALID_INPUT', ...cause.extensions });
+  }
+  const path = error instanceof GraphQLError ? error.path?.join('.') : undefined;
+  logger.error({ err: cause, requestId, path }, 'a request failed unexpectedly');
+  return withCode(error, `Something went wrong on the server (request ${requestId}).`, { code: 'INTERNAL', requestId });
+}
+
+/** GraphQL wraps what a resolver throws, at times twice; what it finds wrong itself it wraps in nothing. */
+function causeOf(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
+  return cause;
+}
+
+function asDomainError(error: unknown): DomainError | undefined {
+  if (error instanceof DomainError) return error;
+  if (error instanceof StoreUnavailableError) {
+    return new DomainError('OVERLOADED', 'The database does not answer. Try again in 5 s.', { retryAfterSeconds: 5 });
+  }
+  if (error instanceof Error && error.name === 'AbortError')
+    return new DomainError('CANCELLED', 'The caller has left.');
+  return undefined;
+}
+
+function shownFacts({ facts }: DomainError): Record<string, unknown> {
+  const shown = Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'bigint' ? fact.toString() : fact]);
+  return Object.fromEntries(shown);
+}
+
+function withCode(error: unknown, message: string, extensions: Record<string, unknown>): GraphQLError {
+  const at = error instanceof GraphQLError ? error : undefined;
+  return new GraphQLError(message, {
+    nodes: at?.nodes ?? null,
+    source: at?.source,
+    positions: at?.positions ?? null,
+    path: at?.path ?? null,
+    extensions,
+  });
+}

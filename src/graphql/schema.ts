@@ -1,0 +1,26 @@
+import type { GraphQLSchema } from 'graphql';
+import { builder } from './builder.ts';
+
+import './scalars.ts';
+import './enums.ts';
+import './user-errors.ts';
+import './node.ts';
+import './viewer.ts';
+import './project.ts';
+import './limits.ts';
+import './api-key.ts';
+import './create-api-key.ts';
+import './revoke-api-key.ts';
+import './model.ts';
+import './tokenize.ts';
+import './completion.ts';
+import './completions.ts';
+import './create-completion.ts';
+import './cancel-completion.ts';
+import './completion-events.ts';
+import './usage.ts';
+import './usage-record.ts';
+
+export function createSchema(): GraphQLSchema {
+  return builder.toSchema();
+}
