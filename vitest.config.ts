@@ -6,6 +6,8 @@ const project = (name: string, include: string[], testTimeout: number) => ({
 });
 
 export default defineConfig({
+  // Node gives everyone the CommonJS build; Vite alone would pick the other one for our files, and two realms do not mix.
+  resolve: { alias: [{ find: /^graphql$/u, replacement: 'graphql/index.js' }] },
   test: {
     pool: 'forks',
     maxWorkers: 2,

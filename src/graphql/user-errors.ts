@@ -126,8 +126,9 @@ function implementLimitError(code: 'RATE_LIMITED' | 'QUOTA_EXCEEDED', descriptio
     interfaces: [UserError],
     fields: (t) => ({
       retryAfterSeconds: t.float({
+        nullable: true,
         description: 'When to try again, in seconds.',
-        resolve: (error) => factsOf(error).retryAfterSeconds ?? 1,
+        resolve: (error) => factsOf(error).retryAfterSeconds,
       }),
       limitName: t.field({
         type: LimitNameEnum,
