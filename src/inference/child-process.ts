@@ -11,6 +11,8 @@ export interface ChildOptions<In> {
   readonly environment: Environment;
   /** A child that answers no ping for so long is killed. */
   readonly hangSeconds: number;
+  /** One whose work does not move for so long is killed, too: a step of a large prompt may well take minutes. */
+  readonly stallSeconds: number;
   readonly log: Log;
   readonly receive: (message: Exclude<In, FromAnyChild>) => void;
   /** Called once, when the process is gone, for whatever reason. */
@@ -27,7 +29,9 @@ export interface Child<Out> extends AsyncDisposable {
   kill(): void;
 }
 
-const pingsPerHang = 4;
+const beatsPerHang = 4;
+/** Until it has said something, a child may be busy with starting. */
+const patienceWithStarting = 6;
 const longestDrainMilliseconds = 300;
 
 /** A process of ours behind a typed channel: its noise goes to the log, its hanging and its death are noticed. */
@@ -41,7 +45,7 @@ export function startChild<Out extends { type: string }, In extends { type: stri
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'json',
   });
-  let hung = false;
+  let killedBecause: string | undefined;
 
   const gone = new Promise<void>((resolve) => {
     let over = false;
@@ -55,7 +59,7 @@ export function startChild<Out extends { type: string }, In extends { type: stri
     }
     child.on('exit', (code, signal) => {
       const how = signal === null ? `exited with code ${code}` : `died of ${signal}`;
-      const reason = hung ? `answered nothing for ${options.hangSeconds} s and was killed` : how;
+      const reason = killedBecause ?? how;
       if (!child.connected) return end(reason);
       // What it still said before it died is in the channel, and counts.
       child.on('disconnect', () => end(reason));
@@ -66,29 +70,42 @@ export function startChild<Out extends { type: string }, In extends { type: stri
     });
   });
 
-  let unanswered = 0;
   // Counted in beats, not in time, so that a stall of this process is not blamed on the child.
-  const heartbeat = setInterval(
-    () => {
-      if (unanswered >= pingsPerHang) {
-        hung = true;
-        child.kill('SIGKILL');
-        return;
-      }
-      unanswered++;
+  const beatSeconds = options.hangSeconds / beatsPerHang;
+  let unanswered = 0;
+  let unansweredAtMost = beatsPerHang * patienceWithStarting;
+  let stalled = 0;
+  let lastStep: number | undefined;
+
+  function beat(): void {
+    if (unanswered >= unansweredAtMost) killBecause(`answered nothing for ${options.hangSeconds} s and was killed`);
+    else if (stalled * beatSeconds >= options.stallSeconds) {
+      killBecause(`made no progress for ${options.stallSeconds} s and was killed`);
+    } else {
+      unanswered += 1;
       send({ type: 'ping' });
-    },
-    (options.hangSeconds * 1000) / pingsPerHang,
-  );
+    }
+  }
+  const heartbeat = setInterval(beat, beatSeconds * 1000);
   heartbeat.unref();
+
+  function killBecause(reason: string): void {
+    killedBecause = reason;
+    child.kill('SIGKILL');
+  }
+
+  function noteProgress(step: number | undefined): void {
+    stalled = step !== undefined && step === lastStep ? stalled + 1 : 0;
+    lastStep = step;
+  }
 
   child.on('message', (messages) => {
     unanswered = 0;
-    for (const message of messages as unknown as readonly In[]) {
-      if (message.type === 'pong') continue;
-      if (message.type === 'log') {
-        const line = message as unknown as Extract<FromAnyChild, { type: 'log' }>;
-        log(line.level, `${label}: ${line.message}`);
+    unansweredAtMost = beatsPerHang;
+    for (const message of messages as unknown as readonly (In | FromAnyChild)[]) {
+      if (isFromAnyChild(message)) {
+        if (message.type === 'pong') noteProgress(message.step);
+        else log(message.level, `${label}: ${message.message}`);
       } else options.receive(message as Exclude<In, FromAnyChild>);
     }
   });
@@ -117,6 +134,10 @@ export function startChild<Out extends { type: string }, In extends { type: stri
       await gone;
     },
   };
+}
+
+function isFromAnyChild(message: { readonly type: string }): message is FromAnyChild {
+  return message.type === 'pong' || message.type === 'log';
 }
 
 function ignoreClosedChannel(): void {

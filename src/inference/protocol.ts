@@ -90,7 +90,8 @@ export type TokenizerRefusal =
   | { readonly reason: 'failed'; readonly message: string };
 
 export type FromAnyChild =
-  | { readonly type: 'pong' }
+  /** `step` is there while work is being done, and rises with every step of it. */
+  | { readonly type: 'pong'; readonly step?: number }
   | { readonly type: 'log'; readonly level: LogLevel; readonly message: string };
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

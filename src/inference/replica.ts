@@ -44,7 +44,10 @@ export interface ReplicaOptions {
 }
 
 export interface PoolTiming {
+  /** An engine or tokenizer that answers no heartbeat for so long is killed. */
   readonly hangSeconds: number;
+  /** An engine whose running step does not end for so long is killed. */
+  readonly stallSeconds: number;
   /** Before the second start after a crash; doubled for each further crash in the window. */
   readonly restartSeconds: number;
   /** So many crashes within the window, and the replica stays down for the pause. */
@@ -57,6 +60,7 @@ export interface PoolTiming {
 
 export const defaultTiming: PoolTiming = {
   hangSeconds: 10,
+  stallSeconds: 120,
   restartSeconds: 0.25,
   crashes: 3,
   crashWindowSeconds: 60,
@@ -93,6 +97,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       label,
       environment: options.environment,
       hangSeconds: timing.hangSeconds,
+      stallSeconds: timing.stallSeconds,
       log,
       receive(message) {
         switch (message.type) {

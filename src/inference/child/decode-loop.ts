@@ -18,6 +18,8 @@ import { type CachedSequence, chooseSequence } from './sequence-cache.ts';
 export interface DecodeLoop {
   generate(request: ChoiceRequest): void;
   cancel(requestId: number): void;
+  /** How many steps it has made, while it is running: a number that stays the same is a step that does not end. */
+  step(): number | undefined;
 }
 
 export interface DecodeLoopEvents {
@@ -53,6 +55,7 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
   });
   const queue: ChoiceRequest[] = [];
   let uses = 0;
+  let steps = 0;
   let running = false;
 
   function start(request: ChoiceRequest): boolean {
@@ -140,6 +143,7 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
   }
 
   async function step(): Promise<void> {
+    steps += 1;
     const plan = planStep();
     try {
       const sampled = await decoder.step(plan.map(({ entry }) => entry));
@@ -192,6 +196,7 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
       queue.push(request);
       if (!running) void run();
     },
+    step: () => (running ? steps : undefined),
     cancel(requestId) {
       const index = queue.findIndex((request) => request.requestId === requestId);
       if (index >= 0) {

@@ -6,7 +6,9 @@ import { connectToParent } from './parent-link.ts';
 /** The engine process: one model, its sequences, one decode loop. It is told to load once, and serves until its host ends it. */
 let loop: DecodeLoop | undefined;
 
-const link = connectToParent<ToEngine, FromEngine>((message) => {
+const link = connectToParent<ToEngine, FromEngine>(receive, () => loop?.step());
+
+function receive(message: Exclude<ToEngine, { type: 'ping' }>): void {
   switch (message.type) {
     case 'load':
       void load(message.settings);
@@ -20,7 +22,7 @@ const link = connectToParent<ToEngine, FromEngine>((message) => {
     default:
       message satisfies never;
   }
-});
+}
 
 async function load(settings: EngineSettings): Promise<void> {
   try {

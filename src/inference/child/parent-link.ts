@@ -19,6 +19,7 @@ interface Ping {
  */
 export function connectToParent<In extends { readonly type: string }, Out extends { readonly type: string }>(
   receive: (message: Exclude<In, Ping>) => void,
+  step: () => number | undefined = () => undefined,
 ): ParentLink<Out> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   process.on('disconnect', endNow);
@@ -36,7 +37,7 @@ export function connectToParent<In extends { readonly type: string }, Out extend
 
   process.on('message', (messages: readonly In[]) => {
     for (const message of messages) {
-      if (message.type === 'ping') send({ type: 'pong' });
+      if (message.type === 'ping') send({ type: 'pong', step: step() });
       else receive(message as Exclude<In, Ping>);
     }
   });

@@ -45,6 +45,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
       label: 'tokenizer',
       environment: options.environment,
       hangSeconds: options.hangSeconds,
+      stallSeconds: Number.POSITIVE_INFINITY,
       log: options.log,
       receive(message) {
         switch (message.type) {

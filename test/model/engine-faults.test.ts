@@ -1,0 +1,242 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { InferencePart } from '../../src/contracts/inference.ts';
+import type { LocalInference } from '../../src/inference/create-inference.ts';
+import { generate, job } from '../kit/generate.ts';
+import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+
+const [model] = modelsAtHand();
+
+describe.skipIf(model === undefined)('engine processes that fail', () => {
+  const config = modelConfig(model!, { contextSize: 16_384, sequences: 2 });
+  let directory: string;
+  let prompt: readonly number[];
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'));
+    await using inference = openInference([config]);
+    prompt = (await inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' })).tokens;
+  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+
+  const endless = () => job(config.name, prompt, { maxTokens: 16_000, n: 1 });
+
+  /** Starts an endless answer and resolves once it is producing; `outcome` is how it ends. */
+  async function startEndless(inference: LocalInference) {
+    const parts: InferencePart[] = [];
+    let producing = () => {};
+    const started = new Promise<void>((resolve) => {
+      producing = resolve;
+    });
+    const outcome = generate(inference, endless(), new AbortController().signal, (part) => {
+      parts.push(part);
+      if (part.type === 'delta') producing();
+    }).catch((error: unknown) => error);
+    await Promise.race([started, outcome]);
+    return { parts, outcome };
+  }
+
+  const untilLoaded = (inference: LocalInference) =>
+    vi.waitFor(() => expect(inference.models()[0]!.status).toBe('LOADED'), { timeout: 30_000, interval: 20 });
+
+  it.each(['SIGKILL', 'SIGSEGV', 'SIGABRT'] as const)(
+    'fails the requests of an engine that dies of %s, and is back by itself',
+    async (signal) => {
+      await using inference = openInference([config]);
+      await inference.preload();
+      const { outcome } = await startEndless(inference);
+      const [pid] = inference.processIds().engines;
+      process.kill(pid!, signal);
+      expect(await outcome).toMatchObject({ code: 'ENGINE_CRASHED', facts: { retryAfterSeconds: 1 } });
+      await untilLoaded(inference);
+      expect(inference.processIds().engines).not.toContain(pid);
+      expect((await generate(inference, job(config.name, prompt))).usage.completionTokens).toBe(12);
+      expect(inference.logged.some(({ message }) => message.includes(`died of ${signal}`))).toBe(true);
+    },
+  );
+
+  it('kills an engine that hangs, and fails its requests typed', async () => {
+    await using inference = openInference([config], { timing: { hangSeconds: 2 } });
+    await inference.preload();
+    const { outcome } = await startEndless(inference);
+    process.kill(inference.processIds().engines[0]!, 'SIGSTOP');
+    expect(await outcome).toMatchObject({ code: 'ENGINE_CRASHED' });
+    expect(inference.logged.some(({ message }) => message.includes('answered nothing for 2 s'))).toBe(true);
+    await untilLoaded(inference);
+  });
+
+  it('does not take a long prompt for a hang', async () => {
+    await using inference = openInference([config], { timing: { hangSeconds: 0.6 } });
+    await inference.preload();
+    const long = Array.from({ length: 16_000 }, (_, index) => prompt[1 + (index % (prompt.length - 1))]!);
+    const { usage } = await generate(inference, job(config.name, long, { maxTokens: 2 }));
+    expect(usage.promptTokens).toBe(16_000);
+    expect(inference.logged.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  it('leaves the other models alone', async () => {
+    const other = { ...config, name: 'other' };
+    await using inference = openInference([config, other]);
+    await inference.preload();
+    const victim = await startEndless(inference);
+    const bystander = generate(inference, job('other', prompt, { maxTokens: 3000 }));
+    process.kill(inference.processIds().engines[0]!, 'SIGKILL');
+    expect(await victim.outcome).toMatchObject({ code: 'ENGINE_CRASHED' });
+    expect((await bystander).usage.completionTokens).toBeGreaterThan(0);
+  });
+
+  it('stops trying after three crashes in a minute, says when it will try again, and does', async () => {
+    await using inference = openInference([config], { timing: { restartSeconds: 0.01, pauseSeconds: 1 } });
+    await inference.preload();
+    for (let crash = 1; crash <= 3; crash++) {
+      await untilLoaded(inference);
+      const [pid] = inference.processIds().engines;
+      process.kill(pid!, 'SIGKILL');
+      await vi.waitFor(() => expect(inference.processIds().engines).not.toContain(pid), { timeout: 5000 });
+    }
+    expect(inference.models()[0]).toMatchObject({
+      status: 'FAILED',
+      error: expect.stringContaining('crashed 3 times'),
+    });
+    expect(inference.ready()).toBe(false);
+    await expect(generate(inference, job(config.name, prompt))).rejects.toMatchObject({
+      code: 'MODEL_UNAVAILABLE',
+      facts: { retryAfterSeconds: 1 },
+    });
+    await vi.waitFor(() => generate(inference, job(config.name, prompt)), { timeout: 30_000, interval: 200 });
+    expect(inference.models()[0]!.status).toBe('LOADED');
+  });
+
+  it('fails the requests that wait for an engine that dies while it loads', async () => {
+    await using inference = openInference([config]);
+    const waiting = generate(inference, job(config.name, prompt)).catch((error: unknown) => error);
+    await vi.waitFor(() => expect(inference.processIds().engines).toHaveLength(1), { timeout: 5000, interval: 5 });
+    process.kill(inference.processIds().engines[0]!, 'SIGKILL');
+    expect(await waiting).toMatchObject({ code: 'ENGINE_CRASHED' });
+    await untilLoaded(inference);
+  });
+
+  it('cancels at once what waits for an engine to load', async () => {
+    await using inference = openInference([config]);
+    const stopping = new AbortController();
+    const waiting = generate(inference, job(config.name, prompt, { n: 2 }), stopping.signal);
+    stopping.abort();
+    const { choices, usage } = await waiting;
+    expect(choices.map(({ finishReason }) => finishReason)).toEqual(['CANCELLED', 'CANCELLED']);
+    expect(usage.completionTokens).toBe(0);
+  });
+
+  it('starts the tokenizer again after it died, and fails its requests typed', async () => {
+    await using inference = openInference([config]);
+    const tokenize = () => inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' });
+    await tokenize();
+    const pid = inference.processIds().tokenizer!;
+    process.kill(pid, 'SIGSTOP');
+    const waiting = tokenize();
+    process.kill(pid, 'SIGKILL');
+    await expect(waiting).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE', facts: { retryAfterSeconds: 1 } });
+    expect((await tokenize()).tokens).toEqual(prompt);
+    expect(inference.processIds().tokenizer).not.toBe(pid);
+  });
+
+  describe('files that are no model', () => {
+    const broken: Record<string, () => Promise<Buffer | undefined>> = {
+      missing: async () => undefined,
+      empty: async () => Buffer.alloc(0),
+      'cut in its header': async () => (await readFile(model!.path)).subarray(0, 2000),
+      'cut in its weights': async () => {
+        const whole = await readFile(model!.path);
+        return whole.subarray(0, Math.floor(whole.length * 0.7));
+      },
+      text: async () => Buffer.from('this is not a model '.repeat(500)),
+      'noise behind the magic': async () => {
+        const noise = Buffer.alloc(20_000);
+        for (let index = 0; index < noise.length; index++) noise[index] = (index * 2654435761) >>> 13;
+        noise.write('GGUF');
+        noise.writeUInt32LE(3, 4);
+        return noise;
+      },
+    };
+
+    it.each(Object.keys(broken))(
+      'a file that is %s makes its model FAILED, with the file and the reason',
+      async (kind) => {
+        const path = join(directory, `${kind.replaceAll(' ', '-')}.gguf`);
+        const content = await broken[kind]!();
+        if (content !== undefined) await writeFile(path, content);
+        await using inference = openInference([{ ...config, name: 'broken', source: `file:${path}` }, config]);
+        const failure = await generate(inference, job('broken', prompt)).catch((error: unknown) => error);
+        expect(failure).toMatchObject({ code: 'MODEL_UNAVAILABLE', message: expect.stringContaining(path) });
+        expect(inference.models()[0]).toMatchObject({ status: 'FAILED', error: expect.stringContaining(path) });
+        expect((await generate(inference, job(config.name, prompt))).usage.completionTokens).toBe(12);
+        const tokenized = await inference
+          .tokenize('broken', { type: 'text', text: 'x' })
+          .catch((error: unknown) => error);
+        // A vocabulary may be whole where the weights are not.
+        if (kind !== 'cut in its weights') {
+          expect(tokenized).toMatchObject({ code: 'MODEL_UNAVAILABLE', message: expect.stringContaining(path) });
+        }
+        expect((await inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' })).tokens).toEqual(
+          prompt,
+        );
+      },
+    );
+
+    it('answers once the file is there', async () => {
+      const path = join(directory, 'late.gguf');
+      await using inference = openInference([{ ...config, source: `file:${path}` }], {
+        timing: { reloadSeconds: 0.1 },
+      });
+      await inference.preload();
+      expect(inference.models()[0]!.status).toBe('FAILED');
+      await copyFile(model!.path, path);
+      await vi.waitFor(() => generate(inference, job(config.name, prompt)), { timeout: 30_000, interval: 100 });
+      expect(inference.models()[0]!.status).toBe('LOADED');
+    });
+
+    it('refuses a file with another SHA-256 than the configured', async () => {
+      await using inference = openInference([{ ...config, sha256: '0'.repeat(64) }]);
+      await expect(generate(inference, job(config.name, prompt))).rejects.toMatchObject({
+        code: 'MODEL_UNAVAILABLE',
+        message: expect.stringContaining('SHA-256'),
+      });
+    });
+  });
+
+  it('takes its processes along when the host is killed', async () => {
+    const script = `
+      const { openInference, modelConfig } = await import(${JSON.stringify(resolve('test/kit/models.ts'))});
+      const { generate, job } = await import(${JSON.stringify(resolve('test/kit/generate.ts'))});
+      const inference = openInference([modelConfig(${JSON.stringify(model)}, { contextSize: 16384 })]);
+      await inference.preload();
+      let said = false;
+      await generate(inference, job(${JSON.stringify(model?.name)}, ${JSON.stringify(prompt)}, { maxTokens: 16000 }), undefined, (part) => {
+        if (part.type !== 'delta' || said) return;
+        said = true;
+        console.log(JSON.stringify(inference.processIds()));
+      });`;
+    const host = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = (await once(createInterface({ input: host.stdout }), 'line')) as [string];
+    const { engines, tokenizer } = JSON.parse(line) as { engines: number[]; tokenizer: number };
+    host.kill('SIGKILL');
+    for (const pid of [...engines, tokenizer]) {
+      await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000, interval: 50 });
+    }
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
