@@ -63,7 +63,7 @@ const CreateCompletionInput = builder.inputType('CreateCompletionInput', {
     logitBias: t.field({
       type: 'JSON',
       description:
-        'Added to the logits of tokens before sampling: an object of at most 1024 token ids, each with a number from −100 to 100. Default none.',
+        'Added to the logits of tokens before sampling: an object of at most 1024 token ids, each with a number from −100 to 100. Send it as a variable: GraphQL cannot write numeric names. Default none.',
     }),
     user: t.string({ description: 'Your own tag of at most 255 characters, kept with the usage.' }),
     metadata: t.field({ type: 'JSON', description: 'Your own data, at most 16384 bytes, kept with the completion.' }),
