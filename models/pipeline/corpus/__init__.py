@@ -1,0 +1,1 @@
+"""The corpus: grammars, fact tables and texts for every use, in English and Chinese."""
