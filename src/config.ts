@@ -24,6 +24,8 @@ export interface Config {
   readonly streams: ConfigFile['streams'];
   readonly retention: ConfigFile['retention'];
   readonly currency: string;
+  /** What engine processes inherit: drivers and library paths, without the settings and secrets of the service. */
+  readonly environment: Environment;
 }
 
 /** The configuration is wrong: `message` says where and what to do. */
@@ -153,6 +155,7 @@ export function loadConfig(flags: Environment = {}, environment: Environment = p
     streams: file.streams,
     retention: file.retention,
     currency: file.currency,
+    environment: Object.fromEntries(Object.entries(environment).filter(([name]) => !isOwnSetting(name))),
   });
 }
 
@@ -170,6 +173,10 @@ export function loadClientConfig(flags: Environment = {}, environment: Environme
     apiKey: read('SLUICE_API_KEY'),
     dataDirectory: resolve(read('SLUICE_DATA_DIR') ?? '.sluice'),
   };
+}
+
+function isOwnSetting(name: string): boolean {
+  return name.startsWith('SLUICE_') || name === 'DATABASE_URL' || name === 'REDIS_URL';
 }
 
 function parseConfigFile(path: string | undefined): ConfigFile {

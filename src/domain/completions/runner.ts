@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type CompletionError, DomainError } from '../../contracts/errors.ts';
+import type { CompletionId } from '../../contracts/ids.ts';
 import type { ChoiceDelta, FinishReason, Inference, Slot } from '../../contracts/inference.ts';
 import type { Claim, Jobs, StopReason } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
@@ -18,7 +20,10 @@ import { type Settle, settlementFromStore } from './settle.ts';
  * shown tokens is never run again. After that, deltas never wait for the database.
  */
 export interface Runner extends AsyncDisposable {
-  /** Claims nothing more; resolves when what runs has ended, or with what is left stopped when the signal aborts. */
+  /**
+   * Resolves when everything that was admitted has ended. When the signal aborts, what is left is ended: FAILED with INTERRUPTED,
+   * billed for what it produced; BACKGROUND completions that still wait stay QUEUED, for the next start.
+   */
   drain(signal: AbortSignal): Promise<void>;
 }
 
@@ -36,24 +41,31 @@ export interface RunnerOptions {
 export function createRunner(options: RunnerOptions): Runner {
   const { inference, jobs, log, completions, checkpoints, settle, logger, now = () => new Date() } = options;
   const stopping = new AbortController();
-  const running = new Map<Claim, Promise<void>>();
+  const claims = new Set<Claim>();
+  const work = new Set<Promise<void>>();
+
+  /** Keeps track of work that must end before this process may. */
+  function track(id: CompletionId, promise: Promise<void>): void {
+    const tracked = promise
+      .catch((error) => logger.error({ err: error, completionId: id }, 'a completion was left unsettled'))
+      .finally(() => work.delete(tracked));
+    work.add(tracked);
+  }
 
   async function claimLoop(model: string): Promise<void> {
-    while (!stopping.signal.aborted) {
+    for (;;) {
       const slot = await inference.acquireSlot(model, stopping.signal);
-      let claim: Claim;
       try {
-        claim = await jobs.claim(model, stopping.signal);
+        const claim = await jobs.claim(model, stopping.signal);
+        claims.add(claim);
+        track(
+          claim.job.completionId,
+          runClaim(claim, slot).finally(() => claims.delete(claim)),
+        );
       } catch (error) {
         slot[Symbol.dispose]();
         throw error;
       }
-      const run = runClaim(claim, slot)
-        .catch((error) =>
-          logger.error({ err: error, completionId: claim.job.completionId }, 'a completion was left unsettled'),
-        )
-        .finally(() => running.delete(claim));
-      running.set(claim, run);
     }
   }
 
@@ -62,34 +74,42 @@ export function createRunner(options: RunnerOptions): Runner {
     const startedAt = now();
     const progress = createProgress(job.inference.n, job.inference.promptTokens.length, now);
     checkpoints.addRunning(job.completionId, epoch, progress);
-    let ending: Ending;
+    let ending: Ending | null;
     try {
       ending = await generate(claim, slot, progress, startedAt);
     } finally {
       slot[Symbol.dispose]();
       await claim.done();
     }
-    if (ending.type === 'disowned') {
+    if (ending === null || !(await finishOpenChoices(claim, progress, ending))) {
       checkpoints.remove(job.completionId);
       return;
     }
-    await settle(await settlementOf(claim, progress, startedAt, ending));
+    await settle({
+      id: job.completionId,
+      epoch,
+      ...ending,
+      choices: progress.choices(),
+      usage: progress.usage(),
+      startedAt,
+      firstTokenAt: progress.firstTokenAt,
+      finishedAt: now(),
+      terminalSeq: ((await log.lastSeq(job.completionId)) ?? progress.lastSeq) + 1,
+      textIndex: progress.textIndex(),
+    });
   }
 
-  async function generate(claim: Claim, slot: Slot, progress: Progress, startedAt: Date): Promise<Ending> {
+  async function generate(claim: Claim, slot: Slot, progress: Progress, startedAt: Date): Promise<Ending | null> {
     const { job, epoch, signal } = claim;
     const id = job.completionId;
-    const started = retryWithBackoff(() => completions.start(id, epoch, startedAt), {
-      signal,
-      shouldRetry: (error) => error instanceof StoreUnavailableError,
-    });
+    const started = untilAnswered(() => completions.start(id, epoch, startedAt), signal);
     started.catch(() => {}); // Awaited below, before the first token is shown.
     try {
       for await (const part of inference.generate(job.inference, slot, signal)) {
         switch (part.type) {
           case 'started':
             progress.start(part.cachedPromptTokens);
-            if (!(await started)) return { type: 'disowned' };
+            if (!(await started)) return null;
             await log.append(id, epoch, {
               type: 'started',
               promptTokens: job.inference.promptTokens.length,
@@ -107,125 +127,121 @@ export function createRunner(options: RunnerOptions): Runner {
             part satisfies never;
         }
       }
-      return signal.aborted && wasStopped(progress)
-        ? stoppedEnding(signal.reason as StopReason)
-        : { type: 'succeeded' };
+      return signal.aborted && wasStopped(progress) ? stoppedEnding(signal.reason as StopReason) : succeeded;
     } catch (error) {
-      if (error instanceof StaleProducerError) return { type: 'disowned' };
+      if (error instanceof StaleProducerError) return null;
       if (signal.aborted) return stoppedEnding(signal.reason as StopReason);
-      if (error instanceof DomainError) return { type: 'failed', error: errorOf(error) };
+      if (error instanceof DomainError) return failed(errorOf(error));
       logger.error({ err: error, completionId: id }, 'the engine failed unexpectedly');
-      return { type: 'failed', error: { code: 'INTERNAL', message: 'The engine failed unexpectedly.' } };
+      return failed({ code: 'INTERNAL', message: 'The engine failed unexpectedly.' });
     }
   }
 
-  async function settlementOf(
-    claim: Claim,
+  /** Gives every choice its finish reason, also where the engine could not; false where the log is somebody else's by now. */
+  async function finishOpenChoices(
+    { job, epoch, signal }: Claim,
     progress: Progress,
-    startedAt: Date,
-    ending: Exclude<Ending, { type: 'disowned' }>,
-  ): Promise<Settlement> {
-    const { job, epoch } = claim;
-    await finishOpenChoices(claim, progress, ending);
-    return {
-      id: job.completionId,
-      epoch,
-      status: ending.type === 'succeeded' ? 'SUCCEEDED' : ending.type === 'cancelled' ? 'CANCELLED' : 'FAILED',
-      choices: progress.choices(),
-      usage: progress.usage(),
-      error: ending.type === 'failed' ? ending.error : null,
-      startedAt,
-      firstTokenAt: progress.firstTokenAt,
-      finishedAt: now(),
-      terminalSeq: ((await log.lastSeq(job.completionId)) ?? progress.lastSeq) + 1,
-      textIndex: progress.textIndex(),
-    };
-  }
-
-  /** Gives every choice its finish reason, also where the engine could not. */
-  async function finishOpenChoices({ job, epoch, signal }: Claim, progress: Progress, ending: Ending): Promise<void> {
-    const open = progress.open();
-    if (open.length === 0) return;
+    { status }: Ending,
+  ): Promise<boolean> {
     const finishReason: FinishReason =
-      ending.type === 'cancelled' ? 'CANCELLED' : signal.reason === 'timeout' ? 'TIMEOUT' : 'ERROR';
-    const choices = open.map((index): ChoiceDelta => ({ index, text: '', tokens: 0, finishReason }));
-    progress.add(await log.append(job.completionId, epoch, { type: 'delta', choices }), choices);
+      status === 'CANCELLED' ? 'CANCELLED' : signal.reason === 'timeout' ? 'TIMEOUT' : 'ERROR';
+    const choices = progress.open().map((index): ChoiceDelta => ({ index, text: '', tokens: 0, finishReason }));
+    if (choices.length === 0) return true;
+    try {
+      progress.add(await log.append(job.completionId, epoch, { type: 'delta', choices }), choices);
+      return true;
+    } catch (error) {
+      if (error instanceof StaleProducerError) return false;
+      throw error;
+    }
   }
 
   /** Ends the jobs that ended while waiting: unbilled, as they never started. */
   async function settleDropped(): Promise<void> {
     for await (const { job, reason } of jobs.dropped(stopping.signal)) {
-      void settleWaiting(job.completionId, reason).catch((error) =>
-        logger.error({ err: error, completionId: job.completionId }, 'a waiting completion was left unsettled'),
-      );
+      track(job.completionId, settleWaiting(job.completionId, reason));
     }
   }
 
-  async function settleWaiting(id: Claim['job']['completionId'], reason: StopReason): Promise<void> {
-    const [completion] = await retryWithBackoff(() => completions.find([id]), {
-      signal: stopping.signal,
-      shouldRetry: (error) => error instanceof StoreUnavailableError,
-    });
-    if (!completion) return;
-    const ending = stoppedEnding(reason);
-    await settle(
-      settlementFromStore(
-        completion,
-        ending.type === 'failed' ? { status: 'FAILED', error: ending.error } : { status: 'CANCELLED', error: null },
-        ((await log.lastSeq(id)) ?? reservedSeqs) + 1,
-        now(),
-      ),
-    );
+  async function settleWaiting(id: CompletionId, reason: StopReason): Promise<void> {
+    const [completion] = await untilAnswered(() => completions.find([id]), stopping.signal);
+    if (!completion || (reason === 'shutdown' && completion.mode === 'BACKGROUND')) return;
+    const { status, error } = stoppedEnding(reason);
+    const terminalSeq = ((await log.lastSeq(id)) ?? reservedSeqs) + 1;
+    await settle(settlementFromStore(completion, { status, error }, terminalSeq, now()));
   }
 
-  const loops = [settleDropped(), ...inference.models().map(({ name }) => claimLoop(name))].map((loop) =>
-    loop.catch((error) => {
-      if (!stopping.signal.aborted) logger.error({ err: error }, 'a runner loop ended');
-    }),
-  );
+  /** A loop's failure is a bug or a broken adapter; the service goes on, a little later. */
+  async function keepUp(loop: () => Promise<void>): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await loop();
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        logger.error({ err: error }, 'a runner loop failed and starts again');
+        await delay(1_000, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
+      }
+    }
+  }
+
+  const loops = [
+    settleDropped,
+    ...inference.models().map(
+      ({ name }) =>
+        () =>
+          claimLoop(name),
+    ),
+  ].map(keepUp);
+
+  async function stopAll(): Promise<void> {
+    for (const { completionId } of await jobs.positions()) await jobs.cancel(completionId, 'shutdown');
+    for (const { job } of claims) await jobs.cancel(job.completionId, 'shutdown');
+  }
 
   async function drain(signal: AbortSignal): Promise<void> {
-    const stopRest = () => {
-      for (const { job } of running.keys()) void jobs.cancel(job.completionId, 'shutdown');
-    };
-    if (signal.aborted) stopRest();
-    else signal.addEventListener('abort', stopRest, { once: true });
-    await Promise.all(running.values());
-    signal.removeEventListener('abort', stopRest);
+    for (;;) {
+      if (signal.aborted) await stopAll();
+      const waiting = await jobs.positions();
+      if (work.size === 0 && (waiting.length === 0 || signal.aborted)) return;
+      await Promise.race([Promise.all(work), delay(drainPollMilliseconds, undefined, { ref: false })]);
+    }
   }
 
   return {
     drain,
     async [Symbol.asyncDispose]() {
-      stopping.abort();
       await drain(AbortSignal.abort());
+      stopping.abort();
       await Promise.all(loops);
+      // What a loop had just taken when it was stopped.
+      await drain(AbortSignal.abort());
     },
   };
 }
 
-type Ending =
-  | { readonly type: 'succeeded' }
-  | { readonly type: 'cancelled' }
-  | { readonly type: 'failed'; readonly error: CompletionError }
-  /** Somebody else ended or took over the completion: nothing of this attempt counts. */
-  | { readonly type: 'disowned' };
+const drainPollMilliseconds = 100;
 
-function stoppedEnding(reason: StopReason): Exclude<Ending, { type: 'succeeded' | 'disowned' }> {
+/** How an attempt went; null where somebody else ended or took over the completion, so that nothing of it counts. */
+type Ending = Pick<Settlement, 'status' | 'error'>;
+
+const succeeded: Ending = { status: 'SUCCEEDED', error: null };
+
+function stoppedEnding(reason: StopReason): Ending {
   switch (reason) {
     case 'cancelled':
     case 'abandoned':
-      return { type: 'cancelled' };
+      return { status: 'CANCELLED', error: null };
     case 'timeout':
-      return {
-        type: 'failed',
-        error: { code: 'TIMEOUT', message: 'The completion did not end within timeoutSeconds.' },
-      };
+      return failed({ code: 'TIMEOUT', message: 'The completion did not end within timeoutSeconds.' });
     case 'shutdown':
-      return { type: 'failed', error: interrupted };
+      return failed(interrupted);
     default:
       return reason satisfies never;
   }
+}
+
+function failed(error: CompletionError): Ending {
+  return { status: 'FAILED', error };
 }
 
 /** What readers are told when the process that served a completion stopped or died. */
@@ -247,6 +263,11 @@ function withStopReason(choice: ChoiceDelta, signal: AbortSignal): ChoiceDelta {
 function wasStopped(progress: Progress): boolean {
   const natural: readonly (FinishReason | null)[] = ['STOP', 'LENGTH', 'STOP_SEQUENCE', 'TOOL_CALLS'];
   return progress.choices().some(({ finishReason }) => !natural.includes(finishReason));
+}
+
+/** Waits for a database that is away; the operation must be safe to repeat. */
+function untilAnswered<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  return retryWithBackoff(operation, { signal, shouldRetry: (error) => error instanceof StoreUnavailableError });
 }
 
 function errorOf({ code, message, facts }: DomainError): CompletionError {

@@ -1,0 +1,202 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ExecutionResult, graphql } from 'graphql';
+import { createMemoryJobs } from './bus/memory/jobs.ts';
+import { createMemorySignals } from './bus/memory/signals.ts';
+import { createMemoryTokenLog } from './bus/memory/token-log.ts';
+import type { Config } from './config.ts';
+import type { Inference } from './contracts/inference.ts';
+import type { Logger } from './contracts/logger.ts';
+import type { Store } from './contracts/stores.ts';
+import { type Authenticator, createAuthenticator } from './domain/access/authenticate.ts';
+import { type Principal, principalOf } from './domain/access/principal.ts';
+import { createPrincipalWatch, type PrincipalWatch } from './domain/access/principal-watch.ts';
+import { loadServerSecret, requireSameSecret } from './domain/access/server-secret.ts';
+import { createAbandonment } from './domain/completions/abandonment.ts';
+import { createCheckpoints } from './domain/completions/checkpoints.ts';
+import { createCompletions } from './domain/completions/completions.ts';
+import { createCompletionCreator } from './domain/completions/create.ts';
+import { createCreations } from './domain/completions/creations.ts';
+import { createReadEvents } from './domain/completions/events.ts';
+import { createLaunch } from './domain/completions/launch.ts';
+import { createQueueReports } from './domain/completions/queue-reports.ts';
+import { createRecovery } from './domain/completions/recovery.ts';
+import { createRunner, type Runner } from './domain/completions/runner.ts';
+import { createSettle } from './domain/completions/settle.ts';
+import { createKeys } from './domain/keys/keys.ts';
+import { createModels, findModel } from './domain/models/models.ts';
+import { createProjects } from './domain/projects/projects.ts';
+import { createUsage } from './domain/usage/usage.ts';
+import type { GraphqlContext, Services } from './graphql/context.ts';
+import { createSchema } from './graphql/schema.ts';
+import { createInference, type LocalInference } from './inference/create-inference.ts';
+import { createDisposer, type Disposer } from './lib/disposer.ts';
+import { silentLogger } from './logger.ts';
+import { openStore } from './store/open-store.ts';
+
+/** The composed service: adapters under the domain under what the faces call. Disposing it ends what runs and closes everything. */
+export interface App extends AsyncDisposable {
+  readonly services: Services;
+  readonly authenticator: Authenticator;
+  readonly principalWatch: PrincipalWatch;
+  readonly store: Store;
+  readonly inference: Inference;
+  /** Who acts with server.json's token, or on the store itself. */
+  readonly operator: Principal;
+  readonly operatorToken: string;
+  /** The admin key's secret, only where this start made it. */
+  readonly adminSecret: string | undefined;
+  /** Ends what dead processes left, then runs jobs. */
+  run(): Promise<void>;
+  readonly draining: boolean;
+  /** Takes no new work; resolves when admitted work has ended, or was ended because the signal aborted. */
+  drain(signal: AbortSignal): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** In place of the llama.cpp pool, for tests of our own logic. */
+  readonly inference?: Inference;
+}
+
+/** How long a stop waits for a database that does not answer; the lease's end then settles what is left. */
+const settleOnStopMilliseconds = 5_000;
+
+export async function openApp(options: AppOptions): Promise<App> {
+  const opened = createDisposer();
+  try {
+    return await compose(options, opened);
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function compose({ config, logger, inference: given }: AppOptions, opened: Disposer): Promise<App> {
+  const { dataDirectory, limits, streams, retention } = config;
+  const { leaseSeconds } = limits;
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+
+  // Adapters
+  const store = opened.use(await openStore({ databaseUrl: config.databaseUrl, dataDirectory, logger }));
+  const pool = given ? undefined : openInference(config, logger);
+  const inference: Inference = opened.use(given ?? pool!);
+  const signals = opened.use(createMemorySignals());
+  const log = opened.use(createMemoryTokenLog({ retention }));
+  const jobs = opened.use(
+    createMemoryJobs({ limits, slots: (model) => findModel(inference.models(), model)?.slots ?? 1 }),
+  );
+
+  // Access
+  const serverSecret = await loadServerSecret(config.secret, dataDirectory);
+  await requireSameSecret(store.instance, serverSecret);
+  const keys = createKeys({
+    store,
+    signals,
+    serverSecret,
+    resolveModel: (name) => findModel(inference.models(), name)?.name,
+  });
+  const admin = await keys.ensureAdmin(config.adminKey);
+  const operator = principalOf(await keys.ensureOperator());
+  const operatorToken = randomBytes(32).toString('base64url');
+  const apiKeys = store.apiKeys;
+  const authenticator = opened.use(
+    createAuthenticator({ apiKeys, signals, serverSecret, operator: { token: operatorToken, principal: operator } }),
+  );
+  const principalWatch = opened.use(createPrincipalWatch({ apiKeys, signals }));
+
+  // Completions
+  const completions = store.completions;
+  const giveUp = new AbortController();
+  let draining = false;
+  const abandonment = opened.use(createAbandonment({ log, jobs, ...streams }));
+  const checkpoints = opened.use(
+    createCheckpoints({ completions, intervalMilliseconds: streams.checkpointMilliseconds, leaseSeconds, logger }),
+  );
+  const settle = createSettle({ completions, log, checkpoints, abandonment, signals, logger, signal: giveUp.signal });
+  const creations = createCreations(completions);
+  const launch = createLaunch({ log, checkpoints, abandonment, onLaunched: creations.notify });
+  const models = createModels(inference);
+  const accepting = () => !draining;
+  const create = createCompletionCreator({ inference, jobs, store, models, launch, limits, accepting });
+  const readEvents = createReadEvents({ completions, log, creations, ...streams });
+
+  let runner: Runner | undefined;
+  return {
+    services: {
+      completions: createCompletions({ create, readEvents, completions, jobs }),
+      models,
+      keys,
+      projects: createProjects(store.projects),
+      usage: createUsage(store.usage),
+      limits,
+      currency: config.currency,
+    },
+    authenticator,
+    principalWatch,
+    store,
+    inference,
+    operator,
+    operatorToken,
+    adminSecret: admin?.secret,
+
+    async run() {
+      const recovery = opened.use(createRecovery({ store, inference, jobs, settle, launch, leaseSeconds, logger }));
+      await recovery.recover();
+      opened.use(createQueueReports({ jobs, log, logger }));
+      runner = opened.use(createRunner({ inference, jobs, log, completions, checkpoints, settle, logger }));
+      // So that the first request need not wait; a model that fails says so in `models` and in its requests' errors.
+      void pool?.preload();
+    },
+
+    get draining() {
+      return draining;
+    },
+
+    async drain(signal) {
+      draining = true;
+      await runner?.drain(signal);
+    },
+
+    async [Symbol.asyncDispose]() {
+      draining = true;
+      const timer = setTimeout(() => giveUp.abort(), settleOnStopMilliseconds);
+      await opened[Symbol.asyncDispose]();
+      clearTimeout(timer);
+    },
+  };
+}
+
+function openInference({ models, baseDirectory, dataDirectory, environment }: Config, logger: Logger): LocalInference {
+  return createInference({
+    models,
+    baseDirectory,
+    modelsDirectory: join(dataDirectory, 'models'),
+    environment,
+    log: (level, message) => logger[level]({}, message),
+  });
+}
+
+/** The store itself, entered as the operator: what the command line uses where no server runs. It runs no completions. */
+export async function openOperatorSession(config: Config): Promise<OperatorSession> {
+  const app = await openApp({ config, logger: silentLogger });
+  const schema = createSchema();
+  return {
+    execute(document, variables) {
+      const contextValue: GraphqlContext = {
+        principal: app.operator,
+        services: app.services,
+        requestId: randomUUID(),
+        signal: new AbortController().signal,
+      };
+      return Promise.resolve(graphql({ schema, source: document, variableValues: variables, contextValue }));
+    },
+    [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
+  };
+}
+
+export interface OperatorSession extends AsyncDisposable {
+  execute(document: string, variables: Readonly<Record<string, unknown>>): Promise<ExecutionResult>;
+}

@@ -1,0 +1,16 @@
+import { DomainError } from '../contracts/errors.ts';
+import type { Authenticator } from '../domain/access/authenticate.ts';
+import type { Principal } from '../domain/access/principal.ts';
+
+const scheme = /^Bearer +(\S+)$/iu;
+
+/** The principal of an `authorization` value; null where there is none. Throws UNAUTHENTICATED. */
+export async function authenticateHeader(
+  authenticator: Authenticator,
+  authorization: string | null | undefined,
+): Promise<Principal | null> {
+  if (!authorization) return null;
+  const secret = scheme.exec(authorization.trim())?.[1];
+  if (!secret) throw new DomainError('UNAUTHENTICATED', 'Send the API key as "Authorization: Bearer slc_…".');
+  return authenticator.authenticate(secret);
+}

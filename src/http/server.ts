@@ -1,0 +1,72 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** Answers a request, or says that it is not its own (`false`): the next handler is asked. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
+
+export interface HttpServerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Asked in order; nobody's request is a 404. */
+  readonly handlers: readonly Handler[];
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface HttpServer extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** The address is taken: `message` says which. */
+export class AddressInUseError extends Error {
+  override readonly name = 'AddressInUseError';
+}
+
+export async function listen(options: HttpServerOptions): Promise<HttpServer> {
+  const { host, port, handlers, onUpgrade, onError } = options;
+  const sockets = new Set<Socket>();
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    for (const handle of handlers) if (await handle(request, response)) return;
+    response
+      .writeHead(404, { 'content-type': 'text/plain; charset=utf-8' })
+      .end('Not found. The API is at /graphql.\n');
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error) => {
+      onError(error);
+      if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain' }).end('Internal error\n');
+      else response.destroy();
+    });
+  });
+  // Streams stay open for as long as they have something to say; only a request's own arrival is timed.
+  server.requestTimeout = 60_000;
+  server.on('upgrade', onUpgrade);
+  server.on('connection', (socket) => {
+    socket.setNoDelay(true);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE' ? new AddressInUseError(`${host}:${port} is in use by another process`) : error,
+      );
+    });
+    server.listen(port, host, resolve);
+  });
+  server.on('error', onError);
+  const { port: actualPort } = server.address() as AddressInfo;
+
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
