@@ -7,6 +7,7 @@ import { createModelSources } from './model-source.ts';
 import type { Log } from './protocol.ts';
 import { defaultTiming, type PoolTiming } from './replica.ts';
 import { createTokenizerClient } from './tokenizer/client.ts';
+import { threadsPerEngine, usableCores } from './usable-cores.ts';
 
 export interface InferenceOptions {
   readonly models: readonly ModelConfig[];
@@ -38,10 +39,19 @@ export function createInference(options: InferenceOptions): LocalInference {
   const hosts = new Map<string, ModelHost>();
   const hostsByPath = new Map<string, Set<ModelHost>>();
 
+  const engines = options.models.reduce((sum, { replicas }) => sum + replicas, 0);
+  const autoThreads = threadsPerEngine(usableCores(), engines);
   for (const config of options.models) {
     hosts.set(
       config.name,
-      createModelHost({ config, environment, log, timing, path: (signal) => sources.path(config, signal) }),
+      createModelHost({
+        config,
+        environment,
+        log,
+        timing,
+        autoThreads,
+        path: (signal) => sources.path(config, signal),
+      }),
     );
   }
 

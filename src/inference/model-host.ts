@@ -25,6 +25,8 @@ export interface ModelHostOptions {
   readonly environment: Environment;
   readonly log: Log;
   readonly timing: PoolTiming;
+  /** What `threads: 'auto'` comes to. */
+  readonly autoThreads: number;
   readonly path: (signal: AbortSignal) => Promise<string>;
 }
 
@@ -44,7 +46,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         modelPath: await options.path(signal),
         contextSize: config.contextSize,
         sequences: config.sequences,
-        threads: config.threads,
+        threads: config.threads === 'auto' ? options.autoThreads : config.threads,
         gpuLayers: config.gpuLayers,
       }),
     }),

@@ -8,7 +8,7 @@ export interface EngineSettings {
   readonly modelPath: string;
   readonly contextSize: number;
   readonly sequences: number;
-  readonly threads: number | 'auto';
+  readonly threads: number;
   readonly gpuLayers: number | 'auto' | 'max';
 }
 

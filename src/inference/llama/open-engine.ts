@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { Decoder, Vocabulary } from '../child/decoder.ts';
 import type { EngineSettings, Log } from '../protocol.ts';
@@ -20,13 +19,15 @@ export function openEngine(
   way: 'fastest' | 'public' = 'fastest',
 ): Promise<OpenEngine> {
   return withLastComplaint(log, async (log) => {
-    const threads = engineThreads(settings.threads);
-    const llama = await openLlama({ gpu: 'auto', threads, log });
+    const { threads } = settings;
+    const llama = await openLlama({ gpu: settings.gpuLayers === 0 ? false : 'auto', threads, log });
     llama.logLevel = LlamaLogLevel.warn;
     const model = await llama.loadModel({
       modelPath: settings.modelPath,
       gpuLayers:
-        settings.gpuLayers === 'auto' ? { fitContext: { contextSize: settings.contextSize } } : settings.gpuLayers,
+        settings.gpuLayers === 'auto'
+          ? { fitContext: { contextSize: settings.contextSize * settings.sequences } }
+          : settings.gpuLayers,
       defaultContextFlashAttention: true,
     });
     const context = await model.createContext({
@@ -43,11 +44,6 @@ export function openEngine(
       log('warn', 'this version of node-llama-cpp is unknown: batching through its public API');
     return { decoder: native ?? publicDecoder(context, sequences), vocabulary: vocabularyOf(model) };
   });
-}
-
-/** The prebuilt engines' threads spin while they wait: as many as there are cores would starve the event loops. */
-function engineThreads(threads: number | 'auto'): number {
-  return threads === 'auto' ? Math.max(1, availableParallelism() - 1) : threads;
 }
 
 function vocabularyOf(model: LlamaModel): Vocabulary {

@@ -36,12 +36,17 @@ interface TokenizerModel {
 
 export function createTokenizerModels(events: TokenizerEvents): TokenizerModels {
   const models = new Map<string, Promise<TokenizerModel>>();
+  /** One after the other, so that a complaint of the library is about one file. */
+  let lastOpening: Promise<unknown> = Promise.resolve();
 
   function open(modelPath: string): Promise<TokenizerModel> {
     let opening = models.get(modelPath);
     if (opening === undefined) {
-      events.opening(modelPath);
-      opening = openModel(modelPath, events);
+      opening = lastOpening.then(() => {
+        events.opening(modelPath);
+        return openModel(modelPath, events);
+      });
+      lastOpening = opening.catch(() => {});
       models.set(modelPath, opening);
       // A file that could not be read is tried again by the next request.
       opening.catch(() => models.delete(modelPath));

@@ -23,6 +23,9 @@ export interface ChatTemplate {
   renderParts(messages: readonly TemplateMessage[]): readonly PromptPart[];
 }
 
+/** A space that templates do not use themselves: whether it is still around a mark shows whether contents are trimmed. */
+const edge = '\u2003';
+
 export function createChatTemplate(source: string, control: ControlTexts): ChatTemplate {
   const template = new Template(source);
 
@@ -39,8 +42,7 @@ export function createChatTemplate(source: string, control: ControlTexts): ChatT
     render,
     renderParts(messages) {
       const marks = messages.map((_, index) => `\u{F0000}content-${index}\u{F0001}`);
-      // Spaces around a mark show whether the template trims contents.
-      const rendered = render(messages.map(({ role }, index) => ({ role, content: ` ${marks[index]} ` })));
+      const rendered = render(messages.map(({ role }, index) => ({ role, content: `${edge}${marks[index]}${edge}` })));
       return splitAtMarks(rendered, marks, messages);
     },
   };
@@ -53,7 +55,7 @@ function splitAtMarks(
 ): readonly PromptPart[] {
   const parts: PromptPart[] = [];
   let rest = rendered;
-  const marked = /( ?)\u{F0000}content-(\d+)\u{F0001}( ?)/u;
+  const marked = /(\u2003?)\u{F0000}content-(\d+)\u{F0001}(\u2003?)/u;
   for (let found = marked.exec(rest); found !== null; found = marked.exec(rest)) {
     const [whole, before, index, after] = found;
     let content = messages[Number(index)]?.content ?? '';
