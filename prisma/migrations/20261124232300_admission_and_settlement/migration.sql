@@ -1,0 +1,311 @@
+-- Admission and settlement as functions, so that each is one statement: one round trip, one short transaction, and no
+-- moment at which another process could see half of it.
+--
+-- Locks are always taken in this order: completion, project's quota, key's quota, roll-up.
+
+-- Two hot rows per request, updated in place.
+ALTER TABLE quotas SET (fillfactor = 50);
+
+-- What the limits of a key and of its project stand at: one row per limit that is set.
+-- `reserved` is the part of `used` that settlement may give back; windows that have passed count as unused.
+CREATE FUNCTION sluice_limits(p_api_key_id uuid, p_at timestamptz)
+RETURNS TABLE (scope text, name text, size bigint, used bigint, reserved bigint, resets_at timestamptz)
+LANGUAGE sql STABLE AS $$
+  WITH moment AS (
+    SELECT (extract(epoch FROM p_at) * 1000000000)::bigint AS nanos,
+           (p_at AT TIME ZONE 'UTC')::date AS day,
+           date_trunc('month', p_at AT TIME ZONE 'UTC')::date AS month
+  ), subject AS (
+    SELECT 'PROJECT' AS scope, p.requests_per_minute, p.tokens_per_minute, p.concurrent_completions,
+           p.tokens_per_day, p.tokens_per_month, p.cost_per_month, q.*
+    FROM api_keys k JOIN projects p ON p.id = k.project_id JOIN quotas q ON q.subject_id = p.id
+    WHERE k.id = p_api_key_id
+    UNION ALL
+    SELECT 'API_KEY', k.requests_per_minute, k.tokens_per_minute, k.concurrent_completions,
+           k.tokens_per_day, k.tokens_per_month, k.cost_per_month, q.*
+    FROM api_keys k JOIN quotas q ON q.subject_id = k.id
+    WHERE k.id = p_api_key_id
+  )
+  SELECT s.scope, l.name, l.size, l.used, l.reserved, l.resets_at
+  FROM subject s CROSS JOIN moment m CROSS JOIN LATERAL (VALUES
+    ('requestsPerMinute', s.requests_per_minute::bigint,
+      ceil(greatest(s.requests_arrival_nanos - m.nanos, 0)::numeric * s.requests_per_minute / 60000000000)::bigint, 0::bigint,
+      CASE WHEN s.requests_arrival_nanos > m.nanos THEN to_timestamp(s.requests_arrival_nanos / 1000000000.0) END),
+    ('tokensPerMinute', s.tokens_per_minute::bigint,
+      ceil(greatest(s.tokens_arrival_nanos - m.nanos, 0)::numeric * s.tokens_per_minute / 60000000000)::bigint, 0::bigint,
+      CASE WHEN s.tokens_arrival_nanos > m.nanos THEN to_timestamp(s.tokens_arrival_nanos / 1000000000.0) END),
+    ('concurrentCompletions', s.concurrent_completions::bigint, s.concurrent::bigint, s.concurrent::bigint, NULL::timestamptz),
+    ('tokensPerDay', s.tokens_per_day,
+      CASE WHEN s.day >= m.day THEN s.day_tokens_used + s.day_tokens_reserved ELSE 0 END,
+      CASE WHEN s.day >= m.day THEN s.day_tokens_reserved ELSE 0 END,
+      (greatest(s.day, m.day) + 1)::timestamp AT TIME ZONE 'UTC'),
+    ('tokensPerMonth', s.tokens_per_month,
+      CASE WHEN s.month >= m.month THEN s.month_tokens_used + s.month_tokens_reserved ELSE 0 END,
+      CASE WHEN s.month >= m.month THEN s.month_tokens_reserved ELSE 0 END,
+      (greatest(s.month, m.month) + interval '1 month')::timestamp AT TIME ZONE 'UTC'),
+    ('costPerMonth', s.cost_per_month,
+      CASE WHEN s.month >= m.month THEN s.month_cost_used + s.month_cost_reserved ELSE 0 END,
+      CASE WHEN s.month >= m.month THEN s.month_cost_reserved ELSE 0 END,
+      (greatest(s.month, m.month) + interval '1 month')::timestamp AT TIME ZONE 'UTC')
+  ) AS l (name, size, used, reserved, resets_at)
+  WHERE l.size IS NOT NULL
+$$;
+
+-- Answers with exactly one row, by `outcome`:
+--   admitted      the completion is stored and its worst case reserved; `max_tokens` is what was granted per choice
+--   existing      the idempotency key was seen with the same input: `completion_id`
+--   conflict      it was seen with another
+--   key-inactive  the key or its project is gone, revoked, expired or archived
+--   limited       the limit that holds the request up the longest; nothing was changed
+CREATE FUNCTION sluice_admit(
+  p_id uuid, p_project_id uuid, p_api_key_id uuid, p_model text, p_mode completion_mode, p_user text, p_metadata json,
+  p_idempotency_key text, p_input_hash bytea, p_request json, p_n int, p_seed bigint,
+  p_prompt_tokens int, p_max_tokens int, p_max_tokens_lowerable boolean,
+  p_prompt_nanos bigint, p_completion_nanos bigint, p_keep_content boolean, p_at timestamptz, p_lease_until timestamptz
+)
+RETURNS TABLE (
+  outcome text, completion_id uuid, max_tokens int,
+  scope text, name text, size bigint, used bigint, requested bigint, resets_at timestamptz, retry_after_seconds int, never_fits boolean
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_minute CONSTANT bigint := 60000000000;
+  v_at CONSTANT bigint := (extract(epoch FROM p_at) * 1000000000)::bigint;
+  v_project quotas;
+  v_key quotas;
+  v_day date;
+  v_month date;
+  v_seen record;
+  v_limit record;
+  v_fixed bigint;
+  v_per_max_token bigint;
+  v_least bigint;
+  v_granted bigint := p_max_tokens;
+  v_tokens bigint;
+  v_cost bigint;
+  v_never boolean;
+  v_wait int;
+BEGIN
+  -- From here on the project's admissions and settlements come one by one, and each statement below sees what those before left.
+  SELECT * INTO v_project FROM quotas WHERE subject_id = p_project_id FOR UPDATE;
+  SELECT * INTO v_key FROM quotas WHERE subject_id = p_api_key_id FOR UPDATE;
+
+  PERFORM FROM api_keys k JOIN projects p ON p.id = k.project_id
+  WHERE k.id = p_api_key_id AND p.id = p_project_id
+    AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > p_at) AND p.archived_at IS NULL;
+  IF NOT FOUND THEN
+    outcome := 'key-inactive';
+    RETURN NEXT;
+    RETURN;
+  END IF;
+
+  -- Sent again because the answer was lost on the way.
+  SELECT c.id, c.max_tokens INTO v_seen FROM completions c WHERE c.id = p_id;
+  IF FOUND THEN
+    outcome := 'admitted';
+    completion_id := v_seen.id;
+    max_tokens := v_seen.max_tokens;
+    RETURN NEXT;
+    RETURN;
+  END IF;
+
+  IF p_idempotency_key IS NOT NULL THEN
+    SELECT c.id, c.input_hash INTO v_seen FROM completions c
+    WHERE c.api_key_id = p_api_key_id AND c.idempotency_key = p_idempotency_key;
+    IF FOUND THEN
+      completion_id := v_seen.id;
+      outcome := CASE WHEN v_seen.input_hash = p_input_hash THEN 'existing' ELSE 'conflict' END;
+      RETURN NEXT;
+      RETURN;
+    END IF;
+  END IF;
+
+  v_least := CASE WHEN p_max_tokens_lowerable THEN 1 ELSE p_max_tokens END;
+  FOR v_limit IN SELECT * FROM sluice_limits(p_api_key_id, p_at) LOOP
+    -- A request takes v_fixed + v_per_max_token × its tokens per choice of this limit.
+    CASE v_limit.name
+      WHEN 'requestsPerMinute', 'concurrentCompletions' THEN
+        v_fixed := 1;
+        v_per_max_token := 0;
+      WHEN 'costPerMonth' THEN
+        v_fixed := p_prompt_tokens * p_prompt_nanos;
+        v_per_max_token := p_n * p_completion_nanos;
+      ELSE
+        v_fixed := p_prompt_tokens;
+        v_per_max_token := p_n;
+    END CASE;
+
+    IF v_limit.used + v_fixed + v_per_max_token * v_least > v_limit.size THEN
+      v_tokens := v_fixed + v_per_max_token * v_least;
+      v_never := v_tokens > v_limit.size;
+      v_wait := greatest(1, ceil(extract(epoch FROM CASE
+        -- A bucket fits it before it is empty.
+        WHEN v_limit.name IN ('requestsPerMinute', 'tokensPerMinute') AND NOT v_never
+          THEN v_limit.resets_at - make_interval(secs => 60.0 * (v_limit.size - v_tokens) / v_limit.size)
+        -- Reservations are in the way, which may be given back at any moment.
+        WHEN v_limit.used - v_limit.reserved + v_tokens <= v_limit.size THEN p_at
+        ELSE coalesce(v_limit.resets_at, p_at)
+      END - p_at)))::int;
+      IF outcome IS NULL OR (v_never, v_wait) > (never_fits, retry_after_seconds) THEN
+        outcome := 'limited';
+        scope := v_limit.scope;
+        name := v_limit.name;
+        size := v_limit.size;
+        used := v_limit.used;
+        requested := v_tokens;
+        resets_at := v_limit.resets_at;
+        retry_after_seconds := v_wait;
+        never_fits := v_never;
+      END IF;
+    ELSIF v_per_max_token > 0 THEN
+      v_granted := least(v_granted, (v_limit.size - v_limit.used - v_fixed) / v_per_max_token);
+    END IF;
+  END LOOP;
+  IF outcome IS NOT NULL THEN
+    RETURN NEXT;
+    RETURN;
+  END IF;
+
+  v_tokens := p_prompt_tokens + v_granted * p_n;
+  v_cost := p_prompt_tokens * p_prompt_nanos + v_granted * p_n * p_completion_nanos;
+  -- A request that was under way at midnight may find the window already turned by a later one: it joins that.
+  v_day := greatest((p_at AT TIME ZONE 'UTC')::date, v_project.day, v_key.day);
+  v_month := greatest(date_trunc('month', p_at AT TIME ZONE 'UTC')::date, v_project.month, v_key.month);
+
+  -- Times in a bucket are rounded down when taken and up when given back: a limit of k lets exactly k through.
+  WITH subject AS (
+    SELECT p.id, p.requests_per_minute, p.tokens_per_minute FROM projects p WHERE p.id = p_project_id
+    UNION ALL
+    SELECT k.id, k.requests_per_minute, k.tokens_per_minute FROM api_keys k WHERE k.id = p_api_key_id
+  ), reserved AS (
+    UPDATE quotas q SET
+      requests_arrival_nanos = coalesce(
+        greatest(q.requests_arrival_nanos, v_at) + v_minute / s.requests_per_minute, q.requests_arrival_nanos),
+      tokens_arrival_nanos = coalesce(
+        greatest(q.tokens_arrival_nanos, v_at) + floor(v_tokens::numeric * v_minute / s.tokens_per_minute)::bigint, q.tokens_arrival_nanos),
+      concurrent = q.concurrent + 1,
+      day = v_day,
+      day_tokens_used = CASE WHEN q.day = v_day THEN q.day_tokens_used ELSE 0 END,
+      day_tokens_reserved = CASE WHEN q.day = v_day THEN q.day_tokens_reserved ELSE 0 END + v_tokens,
+      month = v_month,
+      month_tokens_used = CASE WHEN q.month = v_month THEN q.month_tokens_used ELSE 0 END,
+      month_tokens_reserved = CASE WHEN q.month = v_month THEN q.month_tokens_reserved ELSE 0 END + v_tokens,
+      month_cost_used = CASE WHEN q.month = v_month THEN q.month_cost_used ELSE 0 END,
+      month_cost_reserved = CASE WHEN q.month = v_month THEN q.month_cost_reserved ELSE 0 END + v_cost
+    FROM subject s
+    WHERE q.subject_id = s.id
+    RETURNING q.subject_id,
+      floor(v_tokens::numeric * v_minute / s.tokens_per_minute)::bigint AS bucket_nanos,
+      CASE WHEN s.tokens_per_minute IS NOT NULL THEN q.tokens_arrival_nanos END AS bucket_end
+  )
+  INSERT INTO completions (
+    id, project_id, api_key_id, model, mode, status, "user", metadata, idempotency_key, input_hash, max_tokens, n, seed, prompt_tokens,
+    prompt_nanos_per_token, completion_nanos_per_token, request, choices, keep_content, created_at, lease_until,
+    reserved_tokens, reserved_cost, reserved_day, reserved_month,
+    project_bucket_nanos, project_bucket_end, key_bucket_nanos, key_bucket_end
+  )
+  SELECT
+    p_id, p_project_id, p_api_key_id, p_model, p_mode, 'QUEUED', p_user, p_metadata, p_idempotency_key, p_input_hash, v_granted, p_n, p_seed,
+    p_prompt_tokens, p_prompt_nanos, p_completion_nanos, p_request, '[]', p_keep_content, p_at, p_lease_until,
+    v_tokens, v_cost, v_day, v_month,
+    p.bucket_nanos, p.bucket_end, k.bucket_nanos, k.bucket_end
+  FROM reserved p, reserved k
+  WHERE p.subject_id = p_project_id AND k.subject_id = p_api_key_id;
+
+  outcome := 'admitted';
+  completion_id := p_id;
+  max_tokens := v_granted;
+  RETURN NEXT;
+END
+$$;
+
+-- Ends a completion, unless that has happened or a newer epoch has it, and answers with its row as it then stands; with no row
+-- for an unknown id.
+CREATE FUNCTION sluice_settle(
+  p_id uuid, p_epoch int, p_status completion_status, p_choices json, p_text_index bytea,
+  p_prompt_tokens int, p_cached_prompt_tokens int, p_completion_tokens int, p_error json, p_error_code text, p_finish_reason text,
+  p_started_at timestamptz, p_first_token_at timestamptz, p_finished_at timestamptz, p_terminal_seq int, p_record_id uuid
+)
+RETURNS SETOF completions
+LANGUAGE plpgsql AS $$
+DECLARE
+  v completions;
+  v_tokens CONSTANT bigint := p_prompt_tokens + p_completion_tokens;
+BEGIN
+  SELECT * INTO v FROM completions WHERE id = p_id FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  IF v.status NOT IN ('QUEUED', 'RUNNING') OR v.epoch > p_epoch THEN
+    RETURN NEXT v;
+    RETURN;
+  END IF;
+
+  UPDATE completions SET
+    status = p_status,
+    request = CASE WHEN keep_content THEN request END,
+    choices = CASE WHEN keep_content THEN p_choices END,
+    text_index = CASE WHEN keep_content THEN p_text_index END,
+    used_prompt_tokens = p_prompt_tokens,
+    cached_prompt_tokens = p_cached_prompt_tokens,
+    completion_tokens = p_completion_tokens,
+    cost = p_prompt_tokens * prompt_nanos_per_token + p_completion_tokens * completion_nanos_per_token,
+    error = p_error,
+    started_at = coalesce(started_at, p_started_at),
+    first_token_at = coalesce(first_token_at, p_first_token_at),
+    finished_at = p_finished_at,
+    epoch = p_epoch,
+    last_seq = p_terminal_seq,
+    lease_until = NULL
+  WHERE id = p_id
+  RETURNING * INTO v;
+
+  INSERT INTO usage_records (
+    id, completion_id, project_id, api_key_id, model, "user", status, finish_reason, error_code,
+    prompt_tokens, cached_prompt_tokens, completion_tokens, cost, prompt_nanos_per_token, completion_nanos_per_token,
+    queue_seconds, time_to_first_token_seconds, duration_seconds, tokens_per_second, created_at
+  ) VALUES (
+    p_record_id, v.id, v.project_id, v.api_key_id, v.model, v."user", p_status, p_finish_reason, p_error_code,
+    p_prompt_tokens, p_cached_prompt_tokens, p_completion_tokens, v.cost, v.prompt_nanos_per_token, v.completion_nanos_per_token,
+    greatest(extract(epoch FROM coalesce(v.started_at, v.finished_at) - v.created_at), 0),
+    greatest(extract(epoch FROM v.first_token_at - v.created_at), 0),
+    greatest(extract(epoch FROM v.finished_at - v.created_at), 0),
+    p_completion_tokens / nullif(greatest(extract(epoch FROM v.finished_at - v.started_at), 0), 0),
+    v.created_at
+  );
+
+  PERFORM FROM quotas WHERE subject_id = v.project_id FOR UPDATE;
+  UPDATE quotas q SET
+    concurrent = greatest(q.concurrent - 1, 0),
+    day_tokens_reserved = q.day_tokens_reserved - CASE WHEN q.day = v.reserved_day THEN v.reserved_tokens ELSE 0 END,
+    day_tokens_used = q.day_tokens_used + CASE WHEN q.day = v.reserved_day THEN v_tokens ELSE 0 END,
+    month_tokens_reserved = q.month_tokens_reserved - CASE WHEN q.month = v.reserved_month THEN v.reserved_tokens ELSE 0 END,
+    month_tokens_used = q.month_tokens_used + CASE WHEN q.month = v.reserved_month THEN v_tokens ELSE 0 END,
+    month_cost_reserved = q.month_cost_reserved - CASE WHEN q.month = v.reserved_month THEN v.reserved_cost ELSE 0 END,
+    month_cost_used = q.month_cost_used + CASE WHEN q.month = v.reserved_month THEN v.cost ELSE 0 END,
+    -- The unused part goes back to the bucket, as far as it has not leaked away: what left with time cannot be had twice.
+    tokens_arrival_nanos = q.tokens_arrival_nanos - coalesce(ceil(least(
+      s.bucket_nanos::numeric * greatest(v.reserved_tokens - v_tokens, 0) / v.reserved_tokens,
+      greatest(s.bucket_end - extract(epoch FROM p_finished_at) * 1000000000, 0)
+    )), 0)::bigint
+  FROM (VALUES (v.project_id, v.project_bucket_nanos, v.project_bucket_end), (v.api_key_id, v.key_bucket_nanos, v.key_bucket_end))
+    AS s (subject_id, bucket_nanos, bucket_end)
+  WHERE q.subject_id = s.subject_id;
+
+  INSERT INTO usage_rollups AS r (
+    bucket_start, project_id, api_key_id, model, requests, errors, prompt_tokens, cached_prompt_tokens, completion_tokens, cost
+  ) VALUES (
+    date_bin('15 minutes', v.created_at, timestamptz '2000-01-01 00:00:00+00'), v.project_id, v.api_key_id, v.model,
+    1, (p_status = 'FAILED')::int, p_prompt_tokens, p_cached_prompt_tokens, p_completion_tokens, v.cost
+  )
+  ON CONFLICT (bucket_start, project_id, api_key_id, model) DO UPDATE SET
+    requests = r.requests + excluded.requests,
+    errors = r.errors + excluded.errors,
+    prompt_tokens = r.prompt_tokens + excluded.prompt_tokens,
+    cached_prompt_tokens = r.cached_prompt_tokens + excluded.cached_prompt_tokens,
+    completion_tokens = r.completion_tokens + excluded.completion_tokens,
+    cost = r.cost + excluded.cost;
+
+  RETURN NEXT v;
+END
+$$;

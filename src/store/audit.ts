@@ -1,0 +1,39 @@
+import type { ApiKeyId, AuditEventId, ProjectId } from '../contracts/ids.ts';
+import type { AuditEvent, AuditStore, JsonValue } from '../contracts/stores.ts';
+import { Prisma, type PrismaClient, type AuditEvent as Row } from './generated/client.ts';
+import { readPage } from './pages.ts';
+
+export function createAudit(prisma: PrismaClient): AuditStore {
+  return {
+    list(projectId, page) {
+      return readPage(
+        page,
+        ({ where, orderBy, take }) =>
+          prisma.auditEvent.findMany({ where: { ...where, ...(projectId !== null && { projectId }) }, orderBy, take }),
+        auditEventOf,
+      );
+    },
+  };
+}
+
+/** The row of an event, for the transaction of the change it tells of. */
+export function auditRow(event: AuditEvent): Prisma.AuditEventCreateInput {
+  return { ...event, before: jsonColumn(event.before), after: jsonColumn(event.after) };
+}
+
+function auditEventOf(row: Row): AuditEvent {
+  return {
+    id: row.id as AuditEventId,
+    at: row.at,
+    actorApiKeyId: row.actorApiKeyId as ApiKeyId | null,
+    action: row.action as AuditEvent['action'],
+    targetId: row.targetId,
+    projectId: row.projectId as ProjectId | null,
+    before: row.before as JsonValue,
+    after: row.after as JsonValue,
+  };
+}
+
+function jsonColumn(value: JsonValue): Prisma.InputJsonValue | typeof Prisma.JsonNull {
+  return value === null ? Prisma.JsonNull : (value as Prisma.InputJsonValue);
+}

@@ -1,0 +1,119 @@
+import type { CompletionId } from '../contracts/ids.ts';
+import type { Checkpoint, Completion, CompletionFilter, CompletionStore } from '../contracts/stores.ts';
+import { admit } from './admission.ts';
+import { completionOf } from './completion-rows.ts';
+import { Prisma, type PrismaClient } from './generated/client.ts';
+import { readPage } from './pages.ts';
+import { isPossibleId, possibleIds, timestamp } from './rows.ts';
+import { settle } from './settlement.ts';
+import { prepared } from './statements.ts';
+
+export function createCompletions(prisma: PrismaClient): CompletionStore {
+  async function findOne(id: CompletionId): Promise<Completion> {
+    return completionOf(await prisma.completion.findUniqueOrThrow({ where: { id } }));
+  }
+
+  return {
+    admit: (admission) => admit(prisma, admission, findOne),
+    finalise: (settlement) => settle(prisma, settlement),
+
+    async start(id, epoch, at) {
+      // The status alone decides: of several that would run a waiting completion, one finds it waiting. The epoch is then that
+      // one's, also where an earlier adoption had counted further.
+      const { count } = await prisma.completion.updateMany({
+        where: { id, status: 'QUEUED' },
+        data: { status: 'RUNNING', startedAt: at, epoch },
+      });
+      return count === 1;
+    },
+
+    async checkpoint(running, waiting, leaseUntil) {
+      if (running.length + waiting.length > 0) await checkpoint(prisma, running, waiting, leaseUntil);
+    },
+
+    async find(ids) {
+      const rows = await prisma.completion.findMany({ where: { id: { in: possibleIds(ids) } } });
+      return rows.map(completionOf);
+    },
+
+    async findByIdempotencyKey(apiKeyId, idempotencyKey) {
+      const row = await prisma.completion.findUnique({
+        where: { apiKeyId_idempotencyKey: { apiKeyId, idempotencyKey } },
+      });
+      return row ? completionOf(row) : undefined;
+    },
+
+    list(filter, page) {
+      return readPage(
+        page,
+        ({ where, orderBy, take }) =>
+          prisma.completion.findMany({ where: { AND: [where, filterOf(filter)] }, orderBy, take }),
+        completionOf,
+      );
+    },
+
+    async abandoned(leaseEndedBefore, limit) {
+      const rows = await prisma.completion.findMany({
+        where: { leaseUntil: { lt: leaseEndedBefore }, status: { in: ['QUEUED', 'RUNNING'] } },
+        orderBy: { id: 'asc' },
+        take: limit,
+      });
+      return rows.map(completionOf);
+    },
+
+    async adopt(id, epoch, leaseUntil) {
+      if (!isPossibleId(id)) return false;
+      const { count } = await prisma.completion.updateMany({
+        where: { id, status: { in: ['QUEUED', 'RUNNING'] }, epoch: { lt: epoch } },
+        data: { epoch, leaseUntil },
+      });
+      return count === 1;
+    },
+  };
+}
+
+function filterOf(filter: CompletionFilter): Prisma.CompletionWhereInput {
+  const { projectId, apiKeyId, status, model, user, createdFrom, createdBefore } = filter;
+  return {
+    ...(projectId !== null && { projectId }),
+    ...(apiKeyId !== undefined && { apiKeyId }),
+    ...(status !== undefined && { status: { in: [...status] } }),
+    ...(model !== undefined && { model }),
+    ...(user !== undefined && { user }),
+    createdAt: { ...(createdFrom && { gte: createdFrom }), ...(createdBefore && { lt: createdBefore }) },
+  };
+}
+
+/** One statement for all rows. The columns travel as arrays: `json` may hold what no other way through SQL would take (U+0000). */
+async function checkpoint(
+  prisma: PrismaClient,
+  running: readonly Checkpoint[],
+  waiting: readonly CompletionId[],
+  leaseUntil: Date,
+): Promise<void> {
+  const column = <Value>(of: (checkpoint: Checkpoint) => Value) => running.map(of);
+  await prisma.$executeRaw`${Prisma.raw(prepared)}
+    WITH waiting AS (
+      UPDATE completions SET lease_until = ${timestamp(leaseUntil)}::timestamptz
+      WHERE id = ANY (${[...waiting]}::uuid[]) AND status = 'QUEUED'
+    )
+    UPDATE completions c SET
+      choices = r.choices::json,
+      used_prompt_tokens = r.prompt_tokens,
+      cached_prompt_tokens = r.cached_prompt_tokens,
+      completion_tokens = r.completion_tokens,
+      first_token_at = coalesce(c.first_token_at, r.first_token_at),
+      last_seq = greatest(c.last_seq, r.reserved_seq),
+      text_index = decode(r.text_index, 'base64'),
+      lease_until = ${timestamp(leaseUntil)}::timestamptz
+    FROM unnest(
+      ${column(({ id }) => id)}::uuid[], ${column(({ epoch }) => epoch)}::int[],
+      ${column(({ choices }) => JSON.stringify(choices))}::text[],
+      ${column(({ usage }) => usage.promptTokens)}::int[], ${column(({ usage }) => usage.cachedPromptTokens)}::int[],
+      ${column(({ usage }) => usage.completionTokens)}::int[],
+      ${column(({ firstTokenAt }) => timestamp(firstTokenAt))}::timestamptz[],
+      ${column(({ reservedSeq }) => reservedSeq)}::int[],
+      ${column(({ textIndex }) => Buffer.from(textIndex).toString('base64'))}::text[]
+    ) AS r (id, epoch, choices, prompt_tokens, cached_prompt_tokens, completion_tokens, first_token_at, reserved_seq, text_index)
+    WHERE c.id = r.id AND c.epoch = r.epoch AND c.status = 'RUNNING'`;
+}

@@ -1,0 +1,64 @@
+import pg from 'pg';
+
+/** How a database is reached; `label` names it in messages and holds no password. */
+export interface DatabaseAddress {
+  readonly label: string;
+  /** The schema that holds our tables. */
+  readonly schema: string;
+  readonly pool: pg.PoolConfig;
+}
+
+const connectMilliseconds = 5_000;
+
+export function remoteAddress(databaseUrl: string): DatabaseAddress {
+  const url = parse(databaseUrl);
+  const schema = url.searchParams.get('schema') ?? 'public';
+  url.searchParams.delete('schema');
+  return {
+    label: `${url.hostname || url.searchParams.get('host') || 'localhost'}${url.port && `:${url.port}`}${url.pathname}`,
+    schema,
+    pool: {
+      connectionString: url.href,
+      max: 10,
+      keepAlive: true,
+      application_name: 'sluice',
+      // A statement that hangs this long will not come back, and its caller has given up.
+      statement_timeout: 30_000,
+    },
+  };
+}
+
+export function embeddedAddress(host: string, port: number): DatabaseAddress {
+  return {
+    label: 'the embedded database',
+    schema: 'public',
+    pool: { host, port, user: 'postgres', database: 'postgres', ssl: false, max: 1, idleTimeoutMillis: 0 },
+  };
+}
+
+/** A pool whose connections all agree on what must not depend on the server's settings. */
+export function connectionPool({ pool, schema }: DatabaseAddress, overrides: pg.PoolConfig = {}): pg.Pool {
+  const session = `SELECT set_config('TimeZone', 'UTC', false), set_config('default_transaction_isolation', 'read committed', false),
+    set_config('search_path', $1, false)`;
+  const created = new pg.Pool({
+    connectionTimeoutMillis: connectMilliseconds,
+    ...pool,
+    ...overrides,
+    onConnect: async (client) => {
+      await client.query(session, [pg.escapeIdentifier(schema)]);
+    },
+  });
+  // A connection that dies while idle is replaced at the next statement.
+  created.on('error', () => {});
+  return created;
+}
+
+function parse(databaseUrl: string): URL {
+  try {
+    const url = new URL(databaseUrl);
+    if (url.protocol === 'postgres:' || url.protocol === 'postgresql:') return url;
+  } catch {
+    // Said below, without the text, which may hold a password.
+  }
+  throw new Error('DATABASE_URL must look like postgresql://user:password@host:5432/database');
+}

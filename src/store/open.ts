@@ -1,0 +1,102 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import type pg from 'pg';
+import type { Logger } from '../contracts/logger.ts';
+import type { Store } from '../contracts/stores.ts';
+import { createApiKeys } from './api-keys.ts';
+import { createAudit } from './audit.ts';
+import { createCompletions } from './completions.ts';
+import { connectionPool, type DatabaseAddress, embeddedAddress, remoteAddress } from './connection.ts';
+import { openEmbeddedDatabase } from './embedded.ts';
+import { asUnavailable, namingUnavailability } from './failures.ts';
+import { PrismaClient } from './generated/client.ts';
+import { createInstance } from './instance.ts';
+import { applyMigrations } from './migrate.ts';
+import { createProjects } from './projects.ts';
+import { preparedStatementName } from './statements.ts';
+import { createUsage } from './usage.ts';
+
+export interface StoreOptions {
+  /** A PostgreSQL database; without it the embedded one in `<dataDirectory>/database`. */
+  readonly databaseUrl?: string | undefined;
+  readonly dataDirectory: string;
+  readonly log: Logger;
+}
+
+/**
+ * Opens the store, its database migrated. Throws StoreUnavailableError where the database does not answer within seconds, and
+ * DirectoryInUseError where another process has the data directory.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const database = await connect(options);
+  try {
+    const { address, pool } = database;
+    const prisma = new PrismaClient({
+      adapter: new PrismaPg(pool, { schema: address.schema, statementNameGenerator: preparedStatementName }),
+    });
+    const named = <Methods extends object>(methods: Methods) => namingUnavailability(methods, address.label);
+    const { ping } = named({ ping: async () => void (await pool.query('SELECT 1')) });
+    return {
+      projects: named(createProjects(prisma)),
+      apiKeys: named(createApiKeys(prisma)),
+      completions: named(createCompletions(prisma)),
+      usage: named(createUsage(prisma)),
+      audit: named(createAudit(prisma)),
+      instance: named(createInstance(prisma)),
+      shared: options.databaseUrl !== undefined,
+      ping,
+      async [Symbol.asyncDispose]() {
+        await prisma.$disconnect();
+        await database[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Brings the database to the newest migration; the names of those that were applied now. */
+export async function migrate(options: StoreOptions): Promise<readonly string[]> {
+  const database = await connect(options);
+  await database[Symbol.asyncDispose]();
+  return database.applied;
+}
+
+interface Connected extends AsyncDisposable {
+  readonly address: DatabaseAddress;
+  readonly pool: pg.Pool;
+  readonly applied: readonly string[];
+}
+
+async function connect({ databaseUrl, dataDirectory, log }: StoreOptions): Promise<Connected> {
+  if (databaseUrl !== undefined) return connectTo(remoteAddress(databaseUrl), log);
+  const embedded = await openEmbeddedDatabase(dataDirectory, log);
+  try {
+    const connected = await connectTo(embeddedAddress(embedded.host, embedded.port), log);
+    return {
+      ...connected,
+      async [Symbol.asyncDispose]() {
+        await connected[Symbol.asyncDispose]();
+        await embedded[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await embedded[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function connectTo(address: DatabaseAddress, log: Logger): Promise<Connected> {
+  const single = connectionPool(address, { max: 1 });
+  let applied: readonly string[];
+  try {
+    applied = await applyMigrations(single, address.schema);
+  } catch (error) {
+    throw asUnavailable(error, address.label) ?? error;
+  } finally {
+    await single.end();
+  }
+  if (applied.length > 0) log.info({ database: address.label, migrations: applied }, 'migrated the database');
+  const pool = connectionPool(address);
+  return { address, pool, applied, [Symbol.asyncDispose]: () => pool.end() };
+}

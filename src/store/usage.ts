@@ -1,0 +1,93 @@
+import type { LimitName, LimitScope } from '../contracts/errors.ts';
+import type { ApiKeyId, CompletionId, ProjectId, UsageRecordId } from '../contracts/ids.ts';
+import type { FinishReason } from '../contracts/inference.ts';
+import type { UsageRecord, UsageRecordFilter, UsageStore } from '../contracts/stores.ts';
+import type { Prisma, PrismaClient, UsageRecord as Row } from './generated/client.ts';
+import { readPage } from './pages.ts';
+import { isPossibleId, possibleIds, timestamp } from './rows.ts';
+import { report } from './usage-report.ts';
+
+export function createUsage(prisma: PrismaClient): UsageStore {
+  return {
+    records(filter, page) {
+      return readPage(
+        page,
+        ({ where, orderBy, take }) =>
+          prisma.usageRecord.findMany({ where: { AND: [where, filterOf(filter)] }, orderBy, take }),
+        usageRecordOf,
+      );
+    },
+
+    async findByCompletion(ids) {
+      const rows = await prisma.usageRecord.findMany({ where: { completionId: { in: possibleIds(ids) } } });
+      return rows.map(usageRecordOf);
+    },
+
+    async findRecords(ids) {
+      const rows = await prisma.usageRecord.findMany({ where: { id: { in: possibleIds(ids) } } });
+      return rows.map(usageRecordOf);
+    },
+
+    report: (query) => report(prisma, query),
+
+    async limits(apiKeyId, at) {
+      if (!isPossibleId(apiKeyId)) return [];
+      const rows = await prisma.$queryRaw<LimitRow[]>`
+        SELECT scope, name, size, used, resets_at FROM sluice_limits(${apiKeyId}::uuid, ${timestamp(at)}::timestamptz)`;
+      return rows.map(({ scope, name, size, used, resets_at }) => ({
+        scope,
+        name,
+        limit: size,
+        used,
+        resetsAt: resets_at,
+      }));
+    },
+  };
+}
+
+interface LimitRow {
+  readonly scope: LimitScope;
+  readonly name: LimitName;
+  readonly size: bigint;
+  readonly used: bigint;
+  readonly resets_at: Date | null;
+}
+
+function filterOf({ projectId, apiKeyId, model, user, from, before }: UsageRecordFilter): Prisma.UsageRecordWhereInput {
+  return {
+    ...(projectId !== null && { projectId }),
+    ...(apiKeyId !== undefined && { apiKeyId }),
+    ...(model !== undefined && { model }),
+    ...(user !== undefined && { user }),
+    createdAt: { ...(from && { gte: from }), ...(before && { lt: before }) },
+  };
+}
+
+function usageRecordOf(row: Row): UsageRecord {
+  return {
+    id: row.id as UsageRecordId,
+    completionId: row.completionId as CompletionId,
+    projectId: row.projectId as ProjectId,
+    apiKeyId: row.apiKeyId as ApiKeyId,
+    model: row.model,
+    user: row.user,
+    status: row.status,
+    finishReason: row.finishReason as FinishReason | null,
+    errorCode: row.errorCode,
+    usage: {
+      promptTokens: row.promptTokens,
+      cachedPromptTokens: row.cachedPromptTokens,
+      completionTokens: row.completionTokens,
+    },
+    cost: row.cost,
+    price: {
+      promptNanosPerToken: row.promptNanosPerToken,
+      completionNanosPerToken: row.completionNanosPerToken,
+    },
+    queueSeconds: row.queueSeconds,
+    timeToFirstTokenSeconds: row.timeToFirstTokenSeconds,
+    durationSeconds: row.durationSeconds,
+    tokensPerSecond: row.tokensPerSecond,
+    createdAt: row.createdAt,
+  };
+}
