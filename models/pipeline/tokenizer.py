@@ -153,7 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--size", type=int, default=4096)
-    parser.add_argument("--documents", type=int, default=60_000, help="documents of the corpus to learn from")
+    parser.add_argument("--documents", type=int, default=40_000, help="documents of the corpus to learn from")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     texts: list[str] = []

@@ -1,4 +1,4 @@
-"""Write the corpus: documents to train on, held-out documents and held-out test items.
+"""Write the corpus: documents to train and tune on, held-out documents and test items.
 
 A document is one JSON line with `parts`, a list of (answer?, text); a text that is the
 name of a control token stands for that token.
@@ -17,7 +17,7 @@ from .base import Item, vary
 Part = tuple[bool, str]
 
 USES = {module.USE: (module, weight) for module, weight in (
-    (articles, 15), (stories, 12), (facts, 24), (commands, 15), (translate, 26), (code, 12), (recommend, 12),
+    (articles, 11), (stories, 9), (facts, 28), (commands, 16), (translate, 32), (code, 13), (recommend, 12),
 )}
 POLITE_USES = {articles.USE, stories.USE, commands.USE, code.USE, recommend.USE}
 SYSTEM_MESSAGES = {
@@ -90,12 +90,19 @@ def document(rng: Random, held: bool) -> list[Part]:
         return plain(rng, draw(rng, held))
     if form < 0.8:
         return chat(rng, [draw(rng, held)])
-    if form < 0.985:
+    if form < 0.992:
         return chat(rng, [draw(rng, held) for _ in range(rng.randrange(2, 5))])
     items: list[Item] = []
     while sum(len(item.answer.encode()) for item in items) < LONG_DIALOGUE_CHARACTERS:
         items.append(draw(rng, held))
     return chat(rng, items)
+
+
+def write(rng: Random, path: Path, count: int, held: bool) -> None:
+    """Write documents, one JSON line each."""
+    with path.open("w", encoding="utf-8") as file:
+        for _ in range(count):
+            file.write(json.dumps({"parts": document(rng, held)}, ensure_ascii=False) + "\n")
 
 
 def test_items(rng: Random) -> list[dict[str, object]]:
@@ -119,21 +126,21 @@ def test_items(rng: Random) -> list[dict[str, object]]:
 def main() -> None:
     """Generate the corpus with a fixed seed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--documents", type=int, default=90_000)
+    parser.add_argument("--documents", type=int, default=60_000)
+    parser.add_argument("--tuning-documents", type=int, default=10_000)
     parser.add_argument("--held-out-documents", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=20)
-    parser.add_argument("--out", type=Path, required=True, help="folder for train.jsonl and heldout.jsonl")
+    parser.add_argument("--out", type=Path, required=True, help="folder for train.jsonl, heldout.jsonl and tune.jsonl")
     parser.add_argument("--items", type=Path, required=True, help="file for the held-out test items")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     rng = Random(args.seed)
-    for name, count, held in (("train", args.documents, False), ("heldout", args.held_out_documents, True)):
-        with (args.out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
-            for _ in range(count):
-                file.write(json.dumps({"parts": document(rng, held)}, ensure_ascii=False) + "\n")
+    write(rng, args.out / "train.jsonl", args.documents, held=False)
+    write(rng, args.out / "heldout.jsonl", args.held_out_documents, held=True)
     items = test_items(rng)
     lines = ",\n".join("  " + json.dumps(item, ensure_ascii=False) for item in items)
     args.items.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    write(rng, args.out / "tune.jsonl", args.tuning_documents, held=False)
     print(f"{args.documents} documents, {len(items)} held-out items")
 
 

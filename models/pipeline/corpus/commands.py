@@ -84,6 +84,8 @@ def _switch(rng: Random, language: str) -> Item:
     room, room_zh = rng.choice(ROOMS)
     device, device_zh = rng.choice(DEVICES[:3] if rng.random() < 0.5 else DEVICES)
     state = rng.choice(("on", "off"))
+    if rng.random() < 0.1:
+        return _switch_here(rng, language, device, device_zh, state)
     if language == "zh":
         verb = "打开" if state == "on" else "关掉"
         verbs = "[打开|开]" if state == "on" else "[关掉|关上|关闭|关]"
@@ -94,6 +96,17 @@ def _switch(rng: Random, language: str) -> Item:
     be = "are" if device == "lights" else "is"
     answer = f"OK, the {room} {device} {be} {state} now."
     return Item(USE, language, prompt, answer, f"{state}/{room}/{device}", equals=(answer,))
+
+
+def _switch_here(rng: Random, language: str, device: str, device_zh: str, state: str) -> Item:
+    if language == "zh":
+        verb = "打开" if state == "on" else "关掉"
+        prompt = choose(rng, f"[{verb}{device_zh}|把{device_zh}{verb}|帮我把{device_zh}{verb}|请{verb}{device_zh}]")
+        answer = f"好的，{device_zh}已经{verb}了。"
+    else:
+        prompt = choose(rng, f"[Turn {state} the {device}|Turn the {device} {state}|Switch {state} the {device}]")
+        answer = f"OK, the {device} {'are' if device == 'lights' else 'is'} {state} now."
+    return Item(USE, language, prompt, answer, f"{state}/{prompt}", equals=(answer,))
 
 
 def _openable(rng: Random, language: str) -> Item:

@@ -129,6 +129,7 @@ What is an algorithm?;What does algorithm mean?|An algorithm is a list of clear 
 What is the internet?;What does internet mean?|The internet is a network that connects computers all over the world.|network|什么是互联网？;互联网是什么？|互联网是连接全世界计算机的网络。|网络
 What is a language model?;What does a language model do?|A language model is a program that predicts the next piece of a text.|predicts|什么是语言模型？;语言模型是什么？|语言模型是一种预测下一段文字的程序。|预测
 What is machine learning?;What does machine learning mean?|Machine learning is a way for computers to learn rules from examples.|examples|什么是机器学习？;机器学习是什么？|机器学习是让计算机从例子中学习规律的方法。|例子
+What is artificial intelligence?;What is AI?|Artificial intelligence is the art of building machines that can learn and solve problems.|machines|什么是人工智能？;人工智能是什么？|人工智能是让机器学习和解决问题的技术。|机器
 What is gravity?;What does gravity do?|Gravity is the force that pulls objects toward each other.|force|什么是重力？;重力是什么？|重力是使物体相互吸引的力。|力
 What is photosynthesis?;What does photosynthesis mean?|Photosynthesis is how plants use light to turn water and carbon dioxide into food.|light|什么是光合作用？;光合作用是什么？|光合作用是植物利用光把水和二氧化碳变成养分的过程。|光
 What is the opposite of hot?;What is the antonym of hot?|The opposite of hot is cold.|cold|热的反义词是什么？;“热”的反义词是什么？|“热”的反义词是“冷”。|冷
