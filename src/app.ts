@@ -33,7 +33,7 @@ import { createSchema } from './graphql/schema.ts';
 import { createInference, type LocalInference } from './inference/create-inference.ts';
 import { createDisposer, type Disposer } from './lib/disposer.ts';
 import { silentLogger } from './logger.ts';
-import { openStore } from './store/open-store.ts';
+import { migrate as migrateStore, openStore, type StoreOptions } from './store/open.ts';
 
 /** The composed service: adapters under the domain under what the faces call. Disposing it ends what runs and closes everything. */
 export interface App extends AsyncDisposable {
@@ -80,7 +80,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
 
   // Adapters
-  const store = opened.use(await openStore({ databaseUrl: config.databaseUrl, dataDirectory, logger }));
+  const store = opened.use(await openStore(storeOptions(config, logger)));
   const pool = given ? undefined : openInference(config, logger);
   const inference: Inference = opened.use(given ?? pool!);
   const signals = opened.use(createMemorySignals());
@@ -177,6 +177,16 @@ function openInference({ models, baseDirectory, dataDirectory, environment }: Co
     environment,
     log: (level, message) => logger[level]({}, message),
   });
+}
+
+function storeOptions({ databaseUrl, dataDirectory }: Config, logger: Logger): StoreOptions {
+  return { databaseUrl, dataDirectory, log: logger };
+}
+
+/** Brings the database to this version's schema; the names of the migrations that were applied now. */
+export async function migrate(config: Config): Promise<readonly string[]> {
+  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
+  return migrateStore(storeOptions(config, silentLogger));
 }
 
 /** The store itself, entered as the operator: what the command line uses where no server runs. It runs no completions. */

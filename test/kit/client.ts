@@ -42,7 +42,10 @@ export function createClient(url: string, secret: string): Client {
         retryAttempts: 0,
       });
       return closeAfter(
-        socket.iterate<Data>({ query: document, variables: variables as Record<string, unknown> }),
+        socket.iterate<Data>({
+          query: document,
+          variables: variables as Record<string, unknown>,
+        }) as AsyncIterableIterator<ExecutionResult<Data>>,
         socket,
       );
     },

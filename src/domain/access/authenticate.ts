@@ -3,7 +3,8 @@ import { DomainError } from '../../contracts/errors.ts';
 import type { ApiKeyId } from '../../contracts/ids.ts';
 import type { Signals } from '../../contracts/signals.ts';
 import type { ApiKey, ApiKeyStore } from '../../contracts/stores.ts';
-import { hashSecret, isWellFormedSecret } from '../keys/secret.ts';
+import { isWellFormedSecret } from '../../lib/api-key-secret.ts';
+import { hashSecret } from '../keys/hash-secret.ts';
 import { type Principal, principalOf } from './principal.ts';
 
 /** Turns the secret that a request carries into its principal. */

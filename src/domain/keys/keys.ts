@@ -13,9 +13,10 @@ import {
   type Store,
   scopes,
 } from '../../contracts/stores.ts';
+import { generateSecret, hintOf, isWellFormedSecret } from '../../lib/api-key-secret.ts';
 import { hasScope, type Principal, requireScope } from '../access/principal.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
-import { generateSecret, hashSecret, hintOf, isWellFormedSecret } from './secret.ts';
+import { hashSecret } from './hash-secret.ts';
 
 /** API keys: made, listed and revoked by administrators. */
 export interface Keys {

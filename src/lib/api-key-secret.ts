@@ -1,4 +1,4 @@
-import { createHmac, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /**
@@ -21,11 +21,6 @@ export function isWellFormedSecret(text: string): boolean {
   if (!pattern.test(text)) return false;
   const body = text.slice(0, -checksumCharacters);
   return checksum(body) === text.slice(-checksumCharacters);
-}
-
-/** What is stored of a key: nobody without the server's secret can tell or test a key from it. */
-export function hashSecret(serverSecret: string, secret: string): Uint8Array {
-  return createHmac('sha256', serverSecret).update(secret).digest();
 }
 
 /** Enough to recognise a key by, too little to use it. */
