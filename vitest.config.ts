@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-const project = (name: string, include: string[], testTimeout: number) => ({
+const project = (name: string, include: string[], testTimeout: number, globalSetup: string[] = []) => ({
   extends: true as const,
-  test: { name, include, testTimeout, hookTimeout: testTimeout },
+  test: { name, include, testTimeout, hookTimeout: testTimeout, globalSetup },
 });
+
+const databaseTemplate = ['test/kit/global-setup.ts'];
 
 export default defineConfig({
   // Node gives everyone the CommonJS build; Vite alone would pick the other one for our files, and two realms do not mix.
@@ -14,9 +16,9 @@ export default defineConfig({
     projects: [
       project('unit', ['test/unit/**/*.test.ts', 'test/*.test.ts'], 20_000),
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
-      project('api', ['test/api/**/*.test.ts'], 60_000),
-      project('faults', ['test/faults/**/*.test.ts'], 120_000),
-      project('model', ['test/model/**/*.test.ts'], 120_000),
+      project('api', ['test/api/**/*.test.ts'], 60_000, databaseTemplate),
+      project('faults', ['test/faults/**/*.test.ts'], 120_000, databaseTemplate),
+      project('model', ['test/model/**/*.test.ts'], 120_000, databaseTemplate),
     ],
   },
 });

@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, loadConfig } from '../../src/config.ts';
 import type { Inference } from '../../src/contracts/inference.ts';
 import type { Logger } from '../../src/contracts/logger.ts';
 import { type RunningServer, startServer } from '../../src/server.ts';
 import { type Client, createClient } from './client.ts';
+import { createDataDirectory } from './data-directory.ts';
 
 export interface StartAppOptions {
   /** The scripted engine, for tests of our own logic; llama.cpp with the starter model where absent. */
@@ -39,7 +39,8 @@ export interface LogLine {
 
 /** A whole server in this process: real sockets on a free loopback port, a real database in a folder of its own. */
 export async function startApp(options: StartAppOptions = {}): Promise<TestApp> {
-  const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'sluice-test-')));
+  const ownDirectory = options.dataDirectory === undefined ? await createDataDirectory() : undefined;
+  const dataDirectory = options.dataDirectory ?? ownDirectory!.path;
   const logs: LogLine[] = [];
   const environment: Record<string, string> = {
     SLUICE_PORT: '0',
@@ -76,7 +77,7 @@ export async function startApp(options: StartAppOptions = {}): Promise<TestApp> 
       const stopped = server.stop();
       void server.stop(); // The second call ends what still runs.
       await stopped;
-      if (!options.dataDirectory) await rm(dataDirectory, { recursive: true, force: true });
+      await ownDirectory?.[Symbol.asyncDispose]();
     },
   };
 }
