@@ -1,0 +1,15 @@
+import type { Config } from '../config.ts';
+import { dataOf, type GraphqlResult } from './client.ts';
+import type { Connection, Variables } from './connection.ts';
+
+/** The store itself, opened by this process as its operator: the same documents against the same schema, without a server. */
+export async function openInProcess(config: Config): Promise<Connection> {
+  const { openOperatorSession } = await import('../app.ts');
+  const session = await openOperatorSession(config);
+  return {
+    async execute<Data>(document: string, variables: Variables = {}): Promise<Data> {
+      return dataOf<Data>((await session.execute(document, variables)) as GraphqlResult);
+    },
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+  };
+}
