@@ -132,8 +132,21 @@ for (const model of modelsAtHand()) {
       const full = Array.from({ length: 512 }, (_, index) => prompt[1 + (index % (prompt.length - 1))]!);
       const last = await generate(inference, job(model.name, full.slice(0, 511), { maxTokens: 1 }));
       expect(last.usage.completionTokens).toBe(1);
-      const many = await generate(inference, job(model.name, full.slice(0, 12), { maxTokens: 500, n: 3 }));
-      expect(many.usage.completionTokens).toBeGreaterThan(500);
+      const logitBias = new Map([[(await tokens('q')).at(-1)!, 1000]]);
+      const work = job(model.name, full.slice(0, 12), { maxTokens: 500, n: 3, sampling: { ...greedy, logitBias } });
+      const { choices } = await generate(inference, work);
+      for (const choice of choices) expect(choice).toMatchObject({ tokens: 500, finishReason: 'LENGTH' });
+    });
+
+    it('goes on through bytes that are no character, and splits none that is', async () => {
+      const bytes = (await tokens('\u{1F600}\u6F22\uFFFD')).filter((token) => token > 2);
+      const sampling = { ...greedy, temperature: 2, seed: 5, logitBias: new Map(bytes.map((token) => [token, 1000])) };
+      const { choices, parts } = await generate(inference, job(model.name, prompt, { maxTokens: 300, sampling }));
+      expect(choices[0]).toMatchObject({ tokens: 300, finishReason: 'LENGTH' });
+      expect(choices[0]!.text.length).toBeGreaterThan(20);
+      for (const part of parts) {
+        for (const { text } of part.type === 'delta' ? part.choices : []) expect(text).not.toMatch(/\p{Surrogate}/u);
+      }
     });
 
     it('fails only the job whose tokens the model does not know', async () => {
