@@ -1,4 +1,7 @@
-"""Instruction tuning: the pre-trained model learns from the answers alone."""
+"""Instruction tuning: the pre-trained model learns from the answers alone.
+
+The learning rate, constant before, decays to zero over this phase.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True, help="the pre-trained model")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--seed", type=int, default=21)
     args = parser.parse_args()
@@ -28,7 +31,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     rows = pack(read_documents(args.corpus, Tokenizer.load(args.tokenizer), answers_only=True))
     model = Llama.load(args.model)
-    schedule = Schedule(args.steps, warmup=10, decay=args.steps, matrix_rate=0.004, vector_rate=0.001)
+    schedule = Schedule(args.steps, warmup=10, decay=args.steps, matrix_rate=0.02, vector_rate=0.004)
     fit(model, rows, schedule, args.batch_tokens, args.seed, args.out.with_suffix(".resume"))
     model.save(args.out)
 

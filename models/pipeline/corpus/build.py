@@ -10,15 +10,16 @@ import argparse
 import json
 from pathlib import Path
 from random import Random
+from typing import Sequence
 
 from . import articles, code, commands, facts, recommend, stories, translate
 from .base import Item, vary
 
 Part = tuple[bool, str]
 
-USES = {module.USE: (module, weight) for module, weight in (
-    (articles, 11), (stories, 9), (facts, 28), (commands, 16), (translate, 32), (code, 13), (recommend, 12),
-)}
+USES = (articles, stories, facts, commands, translate, code, recommend)
+TRAINING_WEIGHTS = (11, 9, 28, 16, 32, 13, 12)
+TUNING_WEIGHTS = (5, 4, 32, 18, 40, 16, 14)
 POLITE_USES = {articles.USE, stories.USE, commands.USE, code.USE, recommend.USE}
 SYSTEM_MESSAGES = {
     "en": (
@@ -35,11 +36,10 @@ TEST_ITEM_DRAWS = 50_000
 LONG_DIALOGUE_CHARACTERS = 2400
 
 
-def draw(rng: Random, held: bool) -> Item:
+def draw(rng: Random, held: bool, weights: Sequence[int]) -> Item:
     """An item of a random use that is, or is not, held out."""
-    modules, weights = zip(*USES.values())
     while True:
-        item = rng.choices(modules, weights)[0].sample(rng)
+        item = rng.choices(USES, weights)[0].sample(rng)
         if item.held_out == held:
             return item
 
@@ -83,32 +83,32 @@ def plain(rng: Random, item: Item) -> list[Part]:
     return [(False, prompt), (True, f"\n{item.answer}"), (True, "<|endoftext|>")]
 
 
-def document(rng: Random, held: bool) -> list[Part]:
+def document(rng: Random, held: bool, weights: Sequence[int]) -> list[Part]:
     """A document in one of the forms that the model is spoken to."""
     form = rng.random()
     if form < 0.38:
-        return plain(rng, draw(rng, held))
+        return plain(rng, draw(rng, held, weights))
     if form < 0.8:
-        return chat(rng, [draw(rng, held)])
+        return chat(rng, [draw(rng, held, weights)])
     if form < 0.992:
-        return chat(rng, [draw(rng, held) for _ in range(rng.randrange(2, 5))])
+        return chat(rng, [draw(rng, held, weights) for _ in range(rng.randrange(2, 5))])
     items: list[Item] = []
     while sum(len(item.answer.encode()) for item in items) < LONG_DIALOGUE_CHARACTERS:
-        items.append(draw(rng, held))
+        items.append(draw(rng, held, weights))
     return chat(rng, items)
 
 
-def write(rng: Random, path: Path, count: int, held: bool) -> None:
+def write(rng: Random, path: Path, count: int, held: bool, weights: Sequence[int] = TRAINING_WEIGHTS) -> None:
     """Write documents, one JSON line each."""
     with path.open("w", encoding="utf-8") as file:
         for _ in range(count):
-            file.write(json.dumps({"parts": document(rng, held)}, ensure_ascii=False) + "\n")
+            file.write(json.dumps({"parts": document(rng, held, weights)}, ensure_ascii=False) + "\n")
 
 
 def test_items(rng: Random) -> list[dict[str, object]]:
     """Distinct held-out items of every use, with what their answers must be."""
     chosen: list[dict[str, object]] = []
-    for module, _ in USES.values():
+    for module in USES:
         prompts: set[str] = set()
         for _ in range(TEST_ITEM_DRAWS):
             if len(prompts) == TEST_ITEMS_PER_USE:
@@ -127,7 +127,7 @@ def main() -> None:
     """Generate the corpus with a fixed seed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--documents", type=int, default=60_000)
-    parser.add_argument("--tuning-documents", type=int, default=10_000)
+    parser.add_argument("--tuning-documents", type=int, default=26_000)
     parser.add_argument("--held-out-documents", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--out", type=Path, required=True, help="folder for train.jsonl, heldout.jsonl and tune.jsonl")
@@ -140,7 +140,7 @@ def main() -> None:
     items = test_items(rng)
     lines = ",\n".join("  " + json.dumps(item, ensure_ascii=False) for item in items)
     args.items.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    write(rng, args.out / "tune.jsonl", args.tuning_documents, held=False)
+    write(rng, args.out / "tune.jsonl", args.tuning_documents, held=False, weights=TUNING_WEIGHTS)
     print(f"{args.documents} documents, {len(items)} held-out items")
 
 
