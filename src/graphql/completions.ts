@@ -1,5 +1,4 @@
 import type { Completion, CompletionFilter } from '../contracts/stores.ts';
-import { type Principal, visibleProject } from '../domain/access/principal.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
 import { CompletionNode } from './completion.ts';
@@ -20,9 +19,9 @@ const CompletionFilterInput = builder.inputType('CompletionFilter', {
   }),
 });
 
-function storeFilter(principal: Principal, filter: typeof CompletionFilterInput.$inferInput): CompletionFilter {
+function storeFilter(filter: typeof CompletionFilterInput.$inferInput): CompletionFilter {
   return {
-    projectId: visibleProject(principal, idFilter('Project', filter.projectId)),
+    projectId: idFilter('Project', filter.projectId) ?? null,
     ...(filter.apiKeyId == null ? {} : { apiKeyId: idFilter('ApiKey', filter.apiKeyId)! }),
     ...(filter.status == null ? {} : { status: filter.status }),
     ...(filter.model == null ? {} : { model: filter.model }),
@@ -43,7 +42,7 @@ builder.queryField('completions', (t) =>
       args: { filter: t.arg({ type: CompletionFilterInput, description: 'Which completions; all where omitted.' }) },
       resolve: (_root, { filter, ...page }, context) => {
         const principal = caller(context);
-        const rows = storeFilter(principal, filter ?? {});
+        const rows = storeFilter(filter ?? {});
         return paginate<Completion>(page, (request) => context.services.completions.list(principal, rows, request));
       },
     },

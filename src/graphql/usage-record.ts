@@ -1,6 +1,5 @@
 import type { UsageRecordId } from '../contracts/ids.ts';
 import type { UsageRecord, UsageRecordFilter } from '../contracts/stores.ts';
-import { type Principal, visibleProject } from '../domain/access/principal.ts';
 import { ApiKeyNode } from './api-key.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
@@ -78,9 +77,9 @@ const UsageRecordFilterInput = builder.inputType('UsageRecordFilter', {
   }),
 });
 
-function storeFilter(principal: Principal, filter: typeof UsageRecordFilterInput.$inferInput): UsageRecordFilter {
+function storeFilter(filter: typeof UsageRecordFilterInput.$inferInput): UsageRecordFilter {
   return {
-    projectId: visibleProject(principal, idFilter('Project', filter.projectId)),
+    projectId: idFilter('Project', filter.projectId) ?? null,
     ...(filter.apiKeyId == null ? {} : { apiKeyId: idFilter('ApiKey', filter.apiKeyId)! }),
     ...(filter.model == null ? {} : { model: filter.model }),
     ...(filter.user == null ? {} : { user: filter.user }),
@@ -100,7 +99,7 @@ builder.queryField('usageRecords', (t) =>
       args: { filter: t.arg({ type: UsageRecordFilterInput, description: 'Which records; all where omitted.' }) },
       resolve: (_root, { filter, ...page }, context) => {
         const principal = caller(context);
-        const rows = storeFilter(principal, filter ?? {});
+        const rows = storeFilter(filter ?? {});
         return paginate<UsageRecord>(page, (request) => context.services.usage.records(principal, rows, request));
       },
     },

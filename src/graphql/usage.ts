@@ -1,5 +1,4 @@
 import type { UsageRow } from '../contracts/stores.ts';
-import { visibleProject } from '../domain/access/principal.ts';
 import type { UsageReport, UsageTotals } from '../domain/usage/usage.ts';
 import { ApiKeyNode } from './api-key.ts';
 import { builder } from './builder.ts';
@@ -129,7 +128,7 @@ builder.queryField('usage', (t) =>
     resolve: (_root, { input: { range, granularity, timeZone, groupBy, projectId } }, context) => {
       const principal = caller(context);
       return context.services.usage.report(principal, {
-        projectId: visibleProject(principal, idFilter('Project', projectId)),
+        projectId: idFilter('Project', projectId) ?? null,
         ...range,
         granularity: granularity ?? null,
         timeZone,

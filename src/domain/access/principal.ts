@@ -42,9 +42,9 @@ export function seesProject(principal: Principal, projectId: ProjectId): boolean
 }
 
 /** The project that a list is limited to: null (all) only for administrators that name none. */
-export function visibleProject(principal: Principal, requested: ProjectId | undefined): ProjectId | null {
-  if (hasScope(principal, 'ADMIN')) return requested ?? null;
-  if (requested !== undefined && requested !== principal.projectId) {
+export function visibleProject(principal: Principal, requested: ProjectId | null): ProjectId | null {
+  if (hasScope(principal, 'ADMIN')) return requested;
+  if (requested !== null && requested !== principal.projectId) {
     throw new DomainError('FORBIDDEN', 'Another project is visible to keys with the scope ADMIN only.');
   }
   return principal.projectId;

@@ -2,7 +2,7 @@ import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
 import type { Completion, CompletionFilter, CompletionStore, Page, PageRequest } from '../../contracts/stores.ts';
-import { type Principal, requireScope, seesProject } from '../access/principal.ts';
+import { type Principal, requireScope, seesProject, visibleProject } from '../access/principal.ts';
 import type { CreateCompletion } from './create.ts';
 import type { ReadEvents } from './events.ts';
 import { isFinal } from './settle.ts';
@@ -22,6 +22,7 @@ export interface Completions {
   cancel(principal: Principal, id: CompletionId, signal: AbortSignal): Promise<Completion>;
   /** In the order of the ids; undefined for what is unknown or another project's. */
   find(principal: Principal, ids: readonly CompletionId[]): Promise<readonly (Completion | undefined)[]>;
+  /** Of one project; of all with ADMIN and none named. Throws FORBIDDEN for another's. */
   list(principal: Principal, filter: CompletionFilter, page: PageRequest<CompletionId>): Promise<Page<Completion>>;
 }
 
@@ -85,7 +86,7 @@ export function createCompletions({ create, readEvents, completions, jobs }: Com
     },
     async list(principal, filter, page) {
       requireScope(principal, 'COMPLETIONS');
-      return completions.list(filter, page);
+      return completions.list({ ...filter, projectId: visibleProject(principal, filter.projectId) }, page);
     },
   };
 }

@@ -9,7 +9,7 @@ import type {
   UsageRow,
   UsageStore,
 } from '../../contracts/stores.ts';
-import { type Principal, requireScope, seesProject } from '../access/principal.ts';
+import { type Principal, requireScope, seesProject, visibleProject } from '../access/principal.ts';
 import { invalidInput } from '../parse-input.ts';
 
 /** What was used, by whom; and what the limits leave. */
@@ -43,12 +43,12 @@ export function createUsage(store: UsageStore, now: () => Date = () => new Date(
     async report(principal, query) {
       requireScope(principal, 'USAGE_READ');
       checkRange(query);
-      const buckets = await store.report(query);
+      const buckets = await store.report({ ...query, projectId: visibleProject(principal, query.projectId) });
       return { buckets, totals: sum(buckets) };
     },
     async records(principal, filter, page) {
       requireScope(principal, 'USAGE_READ');
-      return store.records(filter, page);
+      return store.records({ ...filter, projectId: visibleProject(principal, filter.projectId) }, page);
     },
     async findRecords(principal, ids) {
       requireScope(principal, 'USAGE_READ');
