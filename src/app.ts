@@ -194,6 +194,7 @@ export async function openOperatorSession(config: Config): Promise<OperatorSessi
   const app = await openApp({ config, logger: silentLogger });
   const schema = createSchema();
   return {
+    adminSecret: app.adminSecret,
     execute(document, variables) {
       const contextValue: GraphqlContext = {
         principal: app.operator,
@@ -208,5 +209,7 @@ export async function openOperatorSession(config: Config): Promise<OperatorSessi
 }
 
 export interface OperatorSession extends AsyncDisposable {
+  /** The admin key's secret, only where this was the first start: to be shown once. */
+  readonly adminSecret: string | undefined;
   execute(document: string, variables: Readonly<Record<string, unknown>>): Promise<ExecutionResult>;
 }

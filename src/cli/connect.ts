@@ -4,6 +4,7 @@ import type { Connection, ServerConnection } from './connection.ts';
 import { Failure } from './failure.ts';
 import { openInProcess } from './in-process.ts';
 import { findRunningServer } from './server-file.ts';
+import type { Terminal } from './terminal.ts';
 
 /** The order in which commands look for the service; printed by --help. */
 export const connectionOrder = `Where commands go: to the server that runs on the data directory, as its operator; else to SLUICE_URL with
@@ -11,8 +12,12 @@ SLUICE_API_KEY; else (keys, models, migrate) this process opens the store itself
 that is given on the command line is always used.`;
 
 /** The running server of the data directory, else SLUICE_URL, else the store itself. */
-export async function connect(flags: Environment, environment?: Environment): Promise<Connection> {
-  return (await findServer(flags, environment)) ?? openInProcess(loadConfig(flags, environment));
+export async function connect(
+  flags: Environment,
+  terminal: Pick<Terminal, 'note' | 'environment'>,
+): Promise<Connection> {
+  const { environment } = terminal;
+  return (await findServer(flags, environment)) ?? openInProcess(loadConfig(flags, environment), terminal);
 }
 
 /** For what only a running server can do. */

@@ -18,7 +18,7 @@ interface CreateOptions extends Readonly<Record<string, unknown>> {
 export function addKeysCommand(program: Command, terminal: Terminal): void {
   const keys = program.command('keys').description('API keys: make, list and revoke them');
   const open = (options: Readonly<Record<string, unknown>>) =>
-    connect(flagsOf(options, administrationSettings), terminal.environment);
+    connect(flagsOf(options, administrationSettings), terminal);
 
   addSettings(keys.command('create'), administrationSettings)
     .description('make an API key; its secret is printed on stdout, once')

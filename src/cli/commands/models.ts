@@ -12,7 +12,7 @@ export function addModelsCommand(program: Command, terminal: Terminal): void {
     .description('list the models of the catalogue')
     .option('--json', 'print a JSON array')
     .action(async (options: Readonly<Record<string, unknown>>) => {
-      await using connection = await connect(flagsOf(options, administrationSettings), terminal.environment);
+      await using connection = await connect(flagsOf(options, administrationSettings), terminal);
       const { models: list } = await connection.execute<{ models: readonly Model[] }>(documents.models);
       terminal.out(options.json ? `${JSON.stringify(list)}\n` : formatTable(columns, list));
     });
