@@ -27,32 +27,50 @@ export interface StoreOptions {
  * DirectoryInUseError where another process has the data directory.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const database = await connect(options);
-  try {
-    const { address, pool } = database;
-    const prisma = new PrismaClient({
-      adapter: new PrismaPg(pool, { schema: address.schema, statementNameGenerator: preparedStatementName }),
-    });
-    const named = <Methods extends object>(methods: Methods) => namingUnavailability(methods, address.label);
-    const { ping } = named({ ping: async () => void (await pool.query('SELECT 1')) });
-    return {
-      projects: named(createProjects(prisma)),
-      apiKeys: named(createApiKeys(prisma)),
-      completions: named(createCompletions(prisma)),
-      usage: named(createUsage(prisma)),
-      audit: named(createAudit(prisma)),
-      instance: named(createInstance(prisma)),
-      shared: options.databaseUrl !== undefined,
-      ping,
-      async [Symbol.asyncDispose]() {
-        await prisma.$disconnect();
-        await database[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await database[Symbol.asyncDispose]();
-    throw error;
-  }
+  return storeOver(await openDatabase(options));
+}
+
+/** A migrated database and Prisma on it. */
+export interface Database extends AsyncDisposable {
+  readonly address: DatabaseAddress;
+  readonly pool: pg.Pool;
+  readonly prisma: PrismaClient;
+  readonly shared: boolean;
+}
+
+export async function openDatabase(options: StoreOptions): Promise<Database> {
+  const connected = await connect(options);
+  const { address, pool } = connected;
+  const adapter = new PrismaPg(pool, { schema: address.schema, statementNameGenerator: preparedStatementName });
+  const prisma = new PrismaClient({ adapter });
+  return {
+    address,
+    pool,
+    prisma,
+    shared: options.databaseUrl !== undefined,
+    async [Symbol.asyncDispose]() {
+      await prisma.$disconnect();
+      await connected[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The store over a database, which it disposes with itself. */
+export function storeOver(database: Database): Store {
+  const { address, pool, prisma, shared } = database;
+  const named = <Methods extends object>(methods: Methods) => namingUnavailability(methods, address.label);
+  const { ping } = named({ ping: async () => void (await pool.query('SELECT 1')) });
+  return {
+    projects: named(createProjects(prisma)),
+    apiKeys: named(createApiKeys(prisma)),
+    completions: named(createCompletions(prisma)),
+    usage: named(createUsage(prisma)),
+    audit: named(createAudit(prisma)),
+    instance: named(createInstance(prisma)),
+    shared,
+    ping,
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  };
 }
 
 /** Brings the database to the newest migration; the names of those that were applied now. */

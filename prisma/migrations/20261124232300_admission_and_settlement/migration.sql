@@ -71,29 +71,43 @@ LANGUAGE plpgsql AS $$
 DECLARE
   v_minute CONSTANT bigint := 60000000000;
   v_at CONSTANT bigint := (extract(epoch FROM p_at) * 1000000000)::bigint;
-  v_project quotas;
-  v_key quotas;
-  v_day date;
-  v_month date;
+  v_today CONSTANT date := (p_at AT TIME ZONE 'UTC')::date;
+  v_this_month CONSTANT date := date_trunc('month', p_at AT TIME ZONE 'UTC')::date;
+  v_names CONSTANT text[] := ARRAY[
+    'requestsPerMinute', 'tokensPerMinute', 'concurrentCompletions', 'tokensPerDay', 'tokensPerMonth', 'costPerMonth'];
+  v_project record;
+  v_key record;
+  v record;
   v_seen record;
-  v_limit record;
+  v_sizes bigint[];
+  v_size bigint;
+  v_used bigint;
+  v_reserved bigint;
+  v_resets timestamptz;
   v_fixed bigint;
   v_per_max_token bigint;
-  v_least bigint;
+  v_needed bigint;
+  v_wait int;
+  v_least CONSTANT bigint := CASE WHEN p_max_tokens_lowerable THEN 1 ELSE p_max_tokens END;
   v_granted bigint := p_max_tokens;
   v_tokens bigint;
   v_cost bigint;
-  v_never boolean;
-  v_wait int;
+  v_day date;
+  v_month date;
 BEGIN
   -- From here on the project's admissions and settlements come one by one, and each statement below sees what those before left.
-  SELECT * INTO v_project FROM quotas WHERE subject_id = p_project_id FOR UPDATE;
-  SELECT * INTO v_key FROM quotas WHERE subject_id = p_api_key_id FOR UPDATE;
+  SELECT q.*, 'PROJECT' AS scope, p.archived_at IS NULL AS active, p.requests_per_minute, p.tokens_per_minute,
+    p.concurrent_completions, p.tokens_per_day, p.tokens_per_month, p.cost_per_month
+  INTO v_project
+  FROM quotas q JOIN projects p ON p.id = q.subject_id WHERE q.subject_id = p_project_id FOR UPDATE OF q;
 
-  PERFORM FROM api_keys k JOIN projects p ON p.id = k.project_id
-  WHERE k.id = p_api_key_id AND p.id = p_project_id
-    AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > p_at) AND p.archived_at IS NULL;
-  IF NOT FOUND THEN
+  SELECT q.*, 'API_KEY' AS scope,
+    k.project_id = p_project_id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > p_at) AS active,
+    k.requests_per_minute, k.tokens_per_minute, k.concurrent_completions, k.tokens_per_day, k.tokens_per_month, k.cost_per_month
+  INTO v_key
+  FROM quotas q JOIN api_keys k ON k.id = q.subject_id WHERE q.subject_id = p_api_key_id FOR UPDATE OF q;
+
+  IF (v_project.active AND v_key.active) IS NOT TRUE THEN
     outcome := 'key-inactive';
     RETURN NEXT;
     RETURN;
@@ -120,46 +134,76 @@ BEGIN
     END IF;
   END IF;
 
-  v_least := CASE WHEN p_max_tokens_lowerable THEN 1 ELSE p_max_tokens END;
-  FOR v_limit IN SELECT * FROM sluice_limits(p_api_key_id, p_at) LOOP
-    -- A request takes v_fixed + v_per_max_token × its tokens per choice of this limit.
-    CASE v_limit.name
-      WHEN 'requestsPerMinute', 'concurrentCompletions' THEN
-        v_fixed := 1;
-        v_per_max_token := 0;
-      WHEN 'costPerMonth' THEN
-        v_fixed := p_prompt_tokens * p_prompt_nanos;
-        v_per_max_token := p_n * p_completion_nanos;
-      ELSE
-        v_fixed := p_prompt_tokens;
-        v_per_max_token := p_n;
-    END CASE;
+  FOR v_subject IN 1..2 LOOP
+    IF v_subject = 1 THEN v := v_project; ELSE v := v_key; END IF;
+    v_sizes := ARRAY[
+      v.requests_per_minute, v.tokens_per_minute, v.concurrent_completions, v.tokens_per_day, v.tokens_per_month, v.cost_per_month];
+    FOR v_index IN 1..6 LOOP
+      v_size := v_sizes[v_index];
+      CONTINUE WHEN v_size IS NULL;
 
-    IF v_limit.used + v_fixed + v_per_max_token * v_least > v_limit.size THEN
-      v_tokens := v_fixed + v_per_max_token * v_least;
-      v_never := v_tokens > v_limit.size;
-      v_wait := greatest(1, ceil(extract(epoch FROM CASE
-        -- A bucket fits it before it is empty.
-        WHEN v_limit.name IN ('requestsPerMinute', 'tokensPerMinute') AND NOT v_never
-          THEN v_limit.resets_at - make_interval(secs => 60.0 * (v_limit.size - v_tokens) / v_limit.size)
-        -- Reservations are in the way, which may be given back at any moment.
-        WHEN v_limit.used - v_limit.reserved + v_tokens <= v_limit.size THEN p_at
-        ELSE coalesce(v_limit.resets_at, p_at)
-      END - p_at)))::int;
-      IF outcome IS NULL OR (v_never, v_wait) > (never_fits, retry_after_seconds) THEN
-        outcome := 'limited';
-        scope := v_limit.scope;
-        name := v_limit.name;
-        size := v_limit.size;
-        used := v_limit.used;
-        requested := v_tokens;
-        resets_at := v_limit.resets_at;
-        retry_after_seconds := v_wait;
-        never_fits := v_never;
+      -- What is taken, as sluice_limits tells it. A request takes v_fixed + v_per_max_token × its tokens per choice.
+      v_reserved := 0;
+      v_resets := NULL;
+      v_fixed := p_prompt_tokens;
+      v_per_max_token := p_n;
+      CASE v_index
+        WHEN 1 THEN
+          v_used := ceil(greatest(v.requests_arrival_nanos - v_at, 0)::numeric * v_size / v_minute);
+          v_resets := to_timestamp(v.requests_arrival_nanos / 1000000000.0);
+          v_fixed := 1;
+          v_per_max_token := 0;
+        WHEN 2 THEN
+          v_used := ceil(greatest(v.tokens_arrival_nanos - v_at, 0)::numeric * v_size / v_minute);
+          v_resets := to_timestamp(v.tokens_arrival_nanos / 1000000000.0);
+        WHEN 3 THEN
+          v_used := v.concurrent;
+          v_reserved := v.concurrent;
+          v_fixed := 1;
+          v_per_max_token := 0;
+        WHEN 4 THEN
+          v_reserved := CASE WHEN v.day >= v_today THEN v.day_tokens_reserved ELSE 0 END;
+          v_used := CASE WHEN v.day >= v_today THEN v.day_tokens_used ELSE 0 END + v_reserved;
+          v_resets := (greatest(v.day, v_today) + 1)::timestamp AT TIME ZONE 'UTC';
+        WHEN 5 THEN
+          v_reserved := CASE WHEN v.month >= v_this_month THEN v.month_tokens_reserved ELSE 0 END;
+          v_used := CASE WHEN v.month >= v_this_month THEN v.month_tokens_used ELSE 0 END + v_reserved;
+          v_resets := (greatest(v.month, v_this_month) + interval '1 month')::timestamp AT TIME ZONE 'UTC';
+        WHEN 6 THEN
+          v_reserved := CASE WHEN v.month >= v_this_month THEN v.month_cost_reserved ELSE 0 END;
+          v_used := CASE WHEN v.month >= v_this_month THEN v.month_cost_used ELSE 0 END + v_reserved;
+          v_resets := (greatest(v.month, v_this_month) + interval '1 month')::timestamp AT TIME ZONE 'UTC';
+          v_fixed := p_prompt_tokens * p_prompt_nanos;
+          v_per_max_token := p_n * p_completion_nanos;
+      END CASE;
+
+      v_needed := v_fixed + v_per_max_token * v_least;
+      IF v_used + v_needed <= v_size THEN
+        IF v_per_max_token > 0 THEN
+          v_granted := least(v_granted, (v_size - v_used - v_fixed) / v_per_max_token);
+        END IF;
+        CONTINUE;
       END IF;
-    ELSIF v_per_max_token > 0 THEN
-      v_granted := least(v_granted, (v_limit.size - v_limit.used - v_fixed) / v_per_max_token);
-    END IF;
+
+      v_wait := greatest(1, ceil(extract(epoch FROM CASE
+        -- A bucket has room before it is empty.
+        WHEN v_index <= 2 AND v_needed <= v_size THEN v_resets - make_interval(secs => 60.0 * (v_size - v_needed) / v_size)
+        -- Reservations are in the way, which may be given back at any moment.
+        WHEN v_used - v_reserved + v_needed <= v_size THEN p_at
+        ELSE coalesce(v_resets, p_at)
+      END - p_at)));
+      IF outcome IS NULL OR (v_needed > v_size, v_wait) > (never_fits, retry_after_seconds) THEN
+        outcome := 'limited';
+        scope := v.scope;
+        name := v_names[v_index];
+        size := v_size;
+        used := v_used;
+        requested := v_needed;
+        resets_at := CASE WHEN v_resets > p_at THEN v_resets END;
+        retry_after_seconds := v_wait;
+        never_fits := v_needed > v_size;
+      END IF;
+    END LOOP;
   END LOOP;
   IF outcome IS NOT NULL THEN
     RETURN NEXT;
@@ -169,20 +213,21 @@ BEGIN
   v_tokens := p_prompt_tokens + v_granted * p_n;
   v_cost := p_prompt_tokens * p_prompt_nanos + v_granted * p_n * p_completion_nanos;
   -- A request that was under way at midnight may find the window already turned by a later one: it joins that.
-  v_day := greatest((p_at AT TIME ZONE 'UTC')::date, v_project.day, v_key.day);
-  v_month := greatest(date_trunc('month', p_at AT TIME ZONE 'UTC')::date, v_project.month, v_key.month);
+  v_day := greatest(v_today, v_project.day, v_key.day);
+  v_month := greatest(v_this_month, v_project.month, v_key.month);
 
-  -- Times in a bucket are rounded down when taken and up when given back: a limit of k lets exactly k through.
-  WITH subject AS (
-    SELECT p.id, p.requests_per_minute, p.tokens_per_minute FROM projects p WHERE p.id = p_project_id
-    UNION ALL
-    SELECT k.id, k.requests_per_minute, k.tokens_per_minute FROM api_keys k WHERE k.id = p_api_key_id
-  ), reserved AS (
+  FOR v_subject IN 1..2 LOOP
+    IF v_subject = 1 THEN v := v_project; ELSE v := v_key; END IF;
+    -- Times in a bucket are rounded down when taken and up when given back: a limit of k lets exactly k through.
+    IF v.requests_per_minute IS NOT NULL THEN
+      v.requests_arrival_nanos := greatest(v.requests_arrival_nanos, v_at) + v_minute / v.requests_per_minute;
+    END IF;
+    IF v.tokens_per_minute IS NOT NULL THEN
+      v.tokens_arrival_nanos := greatest(v.tokens_arrival_nanos, v_at) + floor(v_tokens::numeric * v_minute / v.tokens_per_minute);
+    END IF;
     UPDATE quotas q SET
-      requests_arrival_nanos = coalesce(
-        greatest(q.requests_arrival_nanos, v_at) + v_minute / s.requests_per_minute, q.requests_arrival_nanos),
-      tokens_arrival_nanos = coalesce(
-        greatest(q.tokens_arrival_nanos, v_at) + floor(v_tokens::numeric * v_minute / s.tokens_per_minute)::bigint, q.tokens_arrival_nanos),
+      requests_arrival_nanos = v.requests_arrival_nanos,
+      tokens_arrival_nanos = v.tokens_arrival_nanos,
       concurrent = q.concurrent + 1,
       day = v_day,
       day_tokens_used = CASE WHEN q.day = v_day THEN q.day_tokens_used ELSE 0 END,
@@ -192,25 +237,24 @@ BEGIN
       month_tokens_reserved = CASE WHEN q.month = v_month THEN q.month_tokens_reserved ELSE 0 END + v_tokens,
       month_cost_used = CASE WHEN q.month = v_month THEN q.month_cost_used ELSE 0 END,
       month_cost_reserved = CASE WHEN q.month = v_month THEN q.month_cost_reserved ELSE 0 END + v_cost
-    FROM subject s
-    WHERE q.subject_id = s.id
-    RETURNING q.subject_id,
-      floor(v_tokens::numeric * v_minute / s.tokens_per_minute)::bigint AS bucket_nanos,
-      CASE WHEN s.tokens_per_minute IS NOT NULL THEN q.tokens_arrival_nanos END AS bucket_end
-  )
+    WHERE q.subject_id = v.subject_id;
+    IF v_subject = 1 THEN v_project := v; ELSE v_key := v; END IF;
+  END LOOP;
+
   INSERT INTO completions (
     id, project_id, api_key_id, model, mode, status, "user", metadata, idempotency_key, input_hash, max_tokens, n, seed, prompt_tokens,
     prompt_nanos_per_token, completion_nanos_per_token, request, choices, keep_content, created_at, lease_until,
     reserved_tokens, reserved_cost, reserved_day, reserved_month,
     project_bucket_nanos, project_bucket_end, key_bucket_nanos, key_bucket_end
-  )
-  SELECT
+  ) VALUES (
     p_id, p_project_id, p_api_key_id, p_model, p_mode, 'QUEUED', p_user, p_metadata, p_idempotency_key, p_input_hash, v_granted, p_n, p_seed,
     p_prompt_tokens, p_prompt_nanos, p_completion_nanos, p_request, '[]', p_keep_content, p_at, p_lease_until,
     v_tokens, v_cost, v_day, v_month,
-    p.bucket_nanos, p.bucket_end, k.bucket_nanos, k.bucket_end
-  FROM reserved p, reserved k
-  WHERE p.subject_id = p_project_id AND k.subject_id = p_api_key_id;
+    floor(v_tokens::numeric * v_minute / v_project.tokens_per_minute),
+    CASE WHEN v_project.tokens_per_minute IS NOT NULL THEN v_project.tokens_arrival_nanos END,
+    floor(v_tokens::numeric * v_minute / v_key.tokens_per_minute),
+    CASE WHEN v_key.tokens_per_minute IS NOT NULL THEN v_key.tokens_arrival_nanos END
+  );
 
   outcome := 'admitted';
   completion_id := p_id;
