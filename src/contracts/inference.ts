@@ -105,6 +105,7 @@ export type FinishReason = (typeof finishReasons)[number];
 
 export type InferencePart =
   | { readonly type: 'started'; readonly cachedPromptTokens: number }
+  /** At most one entry per choice. */
   | { readonly type: 'delta'; readonly choices: readonly ChoiceDelta[] }
   | { readonly type: 'finished'; readonly usage: InferenceUsage };
 

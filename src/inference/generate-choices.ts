@@ -1,4 +1,5 @@
 import type { ChoiceDelta, InferenceJob, InferencePart } from '../contracts/inference.ts';
+import { createChoiceMerger } from '../lib/merge-choices.ts';
 import { createPartQueue } from './part-queue.ts';
 import type { ChoicePiece, ChoiceSampling } from './protocol.ts';
 
@@ -46,7 +47,7 @@ export function generateChoices(
   let openChoices = job.n;
   let completionTokens = 0;
   let cached: number | undefined;
-  let gained: ChoiceDelta[] = [];
+  let gained = createChoiceMerger<ChoiceDelta>();
 
   const queue = createPartQueue(stop);
 
@@ -82,14 +83,15 @@ export function generateChoices(
   function gain(delta: ChoiceDelta): void {
     completionTokens += delta.tokens;
     if (delta.finishReason !== undefined) openChoices -= 1;
-    if (gained.push(delta) === 1) queueMicrotask(showGained);
+    if (gained.isEmpty()) queueMicrotask(showGained);
+    gained.add([delta]);
   }
 
   function showGained(): void {
-    if (gained.length === 0) return;
+    if (gained.isEmpty()) return;
     started(0); // a job that was cancelled before it began
-    queue.push({ type: 'delta', choices: gained });
-    gained = [];
+    queue.push({ type: 'delta', choices: gained.merged() });
+    gained = createChoiceMerger();
     if (openChoices > 0) return;
     const usage = { promptTokens: job.promptTokens.length, cachedPromptTokens: cached ?? 0, completionTokens };
     queue.push({ type: 'finished', usage });

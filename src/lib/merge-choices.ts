@@ -13,6 +13,7 @@ export const maxMergedTextUnits = 16_384;
 
 /** Gathers consecutive deltas: one entry per choice, in the order of their first appearance. */
 export interface ChoiceMerger<C extends ChoicePiece> {
+  isEmpty(): boolean;
   /** Whether the delta still fits; the first always does. */
   fits(choices: readonly C[]): boolean;
   add(choices: readonly C[]): void;
@@ -24,6 +25,7 @@ export function createChoiceMerger<C extends ChoicePiece>(): ChoiceMerger<C> {
   const byIndex = new Map<number, Mutable<C>>();
   let textUnits = 0;
   return {
+    isEmpty: () => byIndex.size === 0,
     fits: (choices) => byIndex.size === 0 || textUnits + countTextUnits(choices) <= maxMergedTextUnits,
     add(choices) {
       textUnits += countTextUnits(choices);

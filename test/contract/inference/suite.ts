@@ -73,6 +73,14 @@ export function inferenceContract(name: string, open: () => Promise<InferenceUnd
       expect(usageOf(parts)).toMatchObject({ promptTokens: promptTokens.length, completionTokens: 12 });
     });
 
+    it('names each choice at most once in a delta, however many tokens it carries', async () => {
+      for (const part of await run(jobOf({ maxTokens: 40, n: 2 }))) {
+        if (part.type !== 'delta') continue;
+        const indexes = part.choices.map(({ index }) => index);
+        expect(indexes).toEqual([...new Set(indexes)]);
+      }
+    });
+
     it('ends at maxTokens with LENGTH and counts every token once', async () => {
       for (const maxTokens of [1, 2, 7]) {
         const parts = await run(jobOf({ maxTokens }));

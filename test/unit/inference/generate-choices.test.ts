@@ -93,6 +93,7 @@ describe('choices of a job', () => {
     runs[1]!.events.started(0);
     runs[0]!.events.piece({ text: 'a', tokens: 1 });
     runs[1]!.events.piece({ text: 'b', tokens: 1 });
+    runs[0]!.events.piece({ text: 'a', tokens: 2 });
     await turn();
     runs[0]!.events.piece({ text: '', tokens: 1, finishReason: 'STOP' });
     runs[1]!.events.piece({ text: 'c', tokens: 1, finishReason: 'LENGTH' });
@@ -102,7 +103,7 @@ describe('choices of a job', () => {
       {
         type: 'delta',
         choices: [
-          { index: 0, text: 'a', tokens: 1 },
+          { index: 0, text: 'aa', tokens: 3 },
           { index: 1, text: 'b', tokens: 1 },
         ],
       },
@@ -113,7 +114,7 @@ describe('choices of a job', () => {
           { index: 1, text: 'c', tokens: 1, finishReason: 'LENGTH' },
         ],
       },
-      { type: 'finished', usage: { promptTokens: 3, cachedPromptTokens: 2, completionTokens: 4 } },
+      { type: 'finished', usage: { promptTokens: 3, cachedPromptTokens: 2, completionTokens: 6 } },
     ]);
   });
 
