@@ -4,6 +4,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { DomainError } from '../contracts/errors.ts';
+import { createFetchedFiles } from './fetched-files.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { Log } from './protocol.ts';
 
@@ -24,10 +25,13 @@ export interface ModelSourceOptions {
 export function createModelSources(options: ModelSourceOptions): ModelSources {
   const downloads = new Map<string, Promise<string>>();
   const checked = new Map<string, string>();
+  const fetched = createFetchedFiles(options.modelsDirectory);
 
   async function locate(model: ModelConfig, signal: AbortSignal): Promise<string> {
     const { source } = model;
     if (source.startsWith('file:')) return resolve(options.baseDirectory, source.slice('file:'.length));
+    const present = fetched.path(source);
+    if (present !== undefined) return present;
     let download = downloads.get(source);
     if (download === undefined) {
       download = fetchModel(model, signal);
@@ -55,6 +59,7 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
         options.log('info', `model ${model.name}: ${tenths * 10} % of ${totalBytes} bytes`);
       },
     });
+    fetched.remember(model.source, path);
     options.log('info', `model ${model.name}: fetched to ${path}`);
     return path;
   }

@@ -15,18 +15,36 @@ export interface DownloadOptions {
   readonly signal: AbortSignal;
 }
 
+const huggingFace = 'https://huggingface.co/';
+const longestConnectMilliseconds = 15_000;
+
 /** Downloads a model file unless it is there already, whole; the result is its path. */
 export async function downloadModel(options: DownloadOptions): Promise<string> {
-  const { onProgress, huggingFaceEndpoint } = options;
+  const { uri, onProgress, signal } = options;
+  const endpoint = options.huggingFaceEndpoint ?? huggingFace;
+  await reach(uri.startsWith('hf:') ? endpoint : uri, signal);
   const downloader = await createModelDownloader({
-    modelUri: options.uri,
+    modelUri: uri,
     dirPath: options.directory,
     showCliProgress: false,
     skipExisting: true,
-    ...(huggingFaceEndpoint !== undefined && { endpoints: { huggingFace: huggingFaceEndpoint } }),
+    endpoints: { huggingFace: endpoint },
     ...(onProgress && {
       onProgress: (status) => onProgress({ totalBytes: status.totalSize, downloadedBytes: status.downloadedSize }),
     }),
   });
-  return downloader.download({ signal: options.signal });
+  return downloader.download({ signal });
+}
+
+/** The downloader tries a host that does not answer for ever, and does not say so. */
+async function reach(url: string, signal: AbortSignal): Promise<void> {
+  const { origin } = new URL(url);
+  try {
+    const within = AbortSignal.any([signal, AbortSignal.timeout(longestConnectMilliseconds)]);
+    await fetch(origin, { method: 'HEAD', redirect: 'manual', signal: within });
+  } catch (error) {
+    signal.throwIfAborted();
+    const { cause } = error as Error;
+    throw new Error(`${origin} cannot be reached: ${cause instanceof Error ? cause.message : String(error)}`);
+  }
 }

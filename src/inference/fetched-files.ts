@@ -1,0 +1,34 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Remembers which file came from which source, so that a model that was fetched once needs no network again. */
+export interface FetchedFiles {
+  path(source: string): string | undefined;
+  remember(source: string, path: string): void;
+}
+
+const indexName = 'fetched.json';
+
+export function createFetchedFiles(directory: string): FetchedFiles {
+  const indexPath = join(directory, indexName);
+
+  function read(): Record<string, string> {
+    try {
+      return JSON.parse(readFileSync(indexPath, 'utf8')) as Record<string, string>;
+    } catch {
+      return {};
+    }
+  }
+
+  return {
+    path(source) {
+      const path = read()[source];
+      return path !== undefined && existsSync(path) ? path : undefined;
+    },
+    remember(source, path) {
+      const draft = `${indexPath}.${process.pid}`;
+      writeFileSync(draft, `${JSON.stringify({ ...read(), [source]: path }, null, 2)}\n`);
+      renameSync(draft, indexPath);
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createModelSources } from '../../src/inference/model-source.ts';
+import { generate, job } from '../kit/generate.ts';
+import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+
+const [model] = modelsAtHand();
+
+describe.skipIf(model === undefined)('model sources', () => {
+  const requested: string[] = [];
+  let directory: string;
+  let content: Buffer;
+  let server: Server;
+  let base: string;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'sluice-sources-'));
+    content = await readFile(model!.path);
+    server = createServer((request, response) => {
+      requested.push(`${request.method} ${request.url}`);
+      if (!request.url?.split('?')[0]?.endsWith('tiny.gguf')) {
+        response.writeHead(404).end();
+        return;
+      }
+      const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+      const start = Number(range?.[1] ?? 0);
+      const end = range?.[2] ? Number(range[2]) + 1 : content.length;
+      response.writeHead(range ? 206 : 200, {
+        'accept-ranges': 'bytes',
+        'content-length': end - start,
+        'content-type': 'application/octet-stream',
+        ...(range && { 'content-range': `bytes ${start}-${end - 1}/${content.length}` }),
+      });
+      response.end(request.method === 'HEAD' ? undefined : content.subarray(start, end));
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(async () => {
+    server.closeAllConnections();
+    server.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const signal = AbortSignal.timeout(60_000);
+  const open = (name: string, log: string[] = []) =>
+    createModelSources({
+      baseDirectory: directory,
+      modelsDirectory: join(directory, name),
+      huggingFaceEndpoint: base.replace('127.0.0.1', 'localhost').concat('/'),
+      log: (_level, message) => log.push(message),
+    });
+
+  it('downloads a model, says how far it is, and checks its SHA-256', async () => {
+    const log: string[] = [];
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    const path = await open('http', log).path(
+      modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256 }),
+      signal,
+    );
+    expect((await readFile(path)).equals(content)).toBe(true);
+    expect(log[0]).toContain(`fetching ${base}/some/tiny.gguf`);
+    expect(log.at(-1)).toContain(path);
+  });
+
+  it('needs no network for what it fetched before', async () => {
+    const config = modelConfig(model!, { source: `${base}/some/tiny.gguf` });
+    const first = await open('again').path(config, signal);
+    const before = requested.length;
+    expect(await open('again').path(config, signal)).toBe(first);
+    expect(requested.length).toBe(before);
+    await rm(first);
+    expect(await open('again').path(config, signal)).toBe(first);
+  });
+
+  it('refuses a download with another SHA-256', async () => {
+    const config = modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: 'f'.repeat(64) });
+    await expect(open('sum').path(config, signal)).rejects.toMatchObject({
+      code: 'MODEL_UNAVAILABLE',
+      message: expect.stringContaining('SHA-256'),
+    });
+  });
+
+  it('downloads from Hugging Face by user, repository and file', async () => {
+    const config = modelConfig(model!, { source: 'hf:someone/something/tiny.gguf' });
+    const path = await open('hf').path(config, signal);
+    expect((await readFile(path)).equals(content)).toBe(true);
+    expect(requested.some((line) => line.includes('/someone/something/resolve/main/tiny.gguf'))).toBe(true);
+  });
+
+  it('says what is wrong with a source that is not there', async () => {
+    for (const source of [`${base}/missing.gguf`, 'http://127.0.0.1:9/tiny.gguf', 'file:nowhere.gguf']) {
+      const failure = open('missing').path(modelConfig(model!, { source }), signal);
+      await expect(failure).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    }
+  });
+
+  it('serves a model that was downloaded by its first request', async () => {
+    const config = modelConfig(model!, { source: `${base}/first/tiny.gguf` });
+    await using inference = openInference([config], { modelsDirectory: join(directory, 'served') });
+    const { tokens } = await inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' });
+    expect((await generate(inference, job(config.name, tokens))).usage.completionTokens).toBe(12);
+  });
+});
