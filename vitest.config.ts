@@ -18,6 +18,8 @@ export default defineConfig({
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
       project('api', ['test/api/**/*.test.ts'], 60_000, databaseTemplate),
       project('faults', ['test/faults/**/*.test.ts'], 120_000, databaseTemplate),
+      project('clients', ['test/clients/**/*.test.ts'], 60_000, databaseTemplate),
+      project('browser', ['test/browser/**/*.test.ts'], 120_000, databaseTemplate),
       project('model', ['test/model/**/*.test.ts'], 120_000, databaseTemplate),
     ],
   },
