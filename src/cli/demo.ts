@@ -154,6 +154,7 @@ function formatUsage({ id, model, finishReason, usage, timings }: UsageRecord): 
     ['prompt tokens', `${usage.promptTokens}`],
     ['completion tokens', `${usage.completionTokens}`],
     ['finish reason', finishReason ?? '-'],
+    ['time in the queue', timings.queueSeconds === null ? '-' : `${timings.queueSeconds.toFixed(2)} s`],
     ['time to first token', timeToFirstTokenSeconds === null ? '-' : `${timeToFirstTokenSeconds.toFixed(2)} s`],
     ['duration', durationSeconds === null ? '-' : `${durationSeconds.toFixed(2)} s`],
     ['speed', tokensPerSecond === null ? '-' : `${tokensPerSecond.toFixed(1)} tokens/s`],

@@ -2,12 +2,14 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { generateSecret } from '../../lib/api-key-secret.ts';
 import { connect } from '../connect.ts';
 import * as documents from '../documents.ts';
+import { Failure } from '../failure.ts';
 import { type ApiKey, type CreatedApiKey, payloadOf, type RevokedApiKey, type UserError } from '../results.ts';
 import { addSettings, administrationSettings, flagsOf } from '../settings.ts';
 import { formatTable } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface CreateOptions extends Readonly<Record<string, unknown>> {
+  readonly name?: string;
   readonly scope: readonly string[];
   readonly model?: readonly string[];
   readonly expiresIn?: Date;
@@ -22,7 +24,8 @@ export function addKeysCommand(program: Command, terminal: Terminal): void {
 
   addSettings(keys.command('create'), administrationSettings)
     .description('make an API key; its secret is printed on stdout, once')
-    .argument('<name>', 'what the key is for')
+    .argument('[name]', 'what the key is for')
+    .option('--name <name>', 'the same')
     .option('--scope <scopes...>', 'COMPLETIONS, EMBEDDINGS, MODELS_READ, USAGE_READ or ADMIN', ['COMPLETIONS'])
     .option('--model <names...>', 'models that the key may use (default: all)')
     .option('--expires-in <time>', 'lifetime such as 90m, 12h or 30d (default: for ever)', parseExpiry)
@@ -34,7 +37,9 @@ export function addKeysCommand(program: Command, terminal: Terminal): void {
     .option('--tokens-per-month <n>', 'limit', parseCount)
     .option('--cost-per-month <amount>', 'limit, in the currency of the service')
     .option('--json', 'print the key and its secret as one JSON line')
-    .action(async (name: string, options: CreateOptions) => {
+    .action(async (argument: string | undefined, options: CreateOptions) => {
+      const name = argument ?? options.name;
+      if (!name) throw new Failure('the key needs a name: sluice keys create <name>');
       await using connection = await open(options);
       const { createApiKey } = await connection.execute<{ createApiKey: CreatedApiKey | UserError }>(
         documents.createApiKey,
@@ -97,7 +102,8 @@ const limitNames = [
   'costPerMonth',
 ] as const;
 
-function createInput(name: string, { scope, model, expiresIn, project, ...options }: CreateOptions) {
+function createInput(name: string, options: CreateOptions) {
+  const { scope, model, expiresIn, project } = options;
   const limits = Object.fromEntries(limitNames.flatMap((limit) => (options[limit] ? [[limit, options[limit]]] : [])));
   return {
     name,
