@@ -1,5 +1,5 @@
 import { DomainError } from '../contracts/errors.ts';
-import type { Inference, Slot } from '../contracts/inference.ts';
+import type { Inference, ModelFacts, Slot } from '../contracts/inference.ts';
 import type { Environment } from './child-process.ts';
 import type { ModelConfig } from './model-config.ts';
 import { createModelHost, type ModelHost } from './model-host.ts';
@@ -38,6 +38,7 @@ export function createInference(options: InferenceOptions): LocalInference {
   const sources = createModelSources(options);
   const hosts = new Map<string, ModelHost>();
   const hostsByPath = new Map<string, Set<ModelHost>>();
+  const factsByPath = new Map<string, ModelFacts>();
 
   const engines = options.models.reduce((sum, { replicas }) => sum + replicas, 0);
   const autoThreads = threadsPerEngine(usableCores(), engines);
@@ -60,7 +61,10 @@ export function createInference(options: InferenceOptions): LocalInference {
     log,
     hangSeconds: timing.hangSeconds,
     reopenSeconds: timing.pauseSeconds,
-    opened: (path, facts) => eachHost(path, (host) => host.fileOpened(facts)),
+    opened(path, facts) {
+      factsByPath.set(path, facts);
+      eachHost(path, (host) => host.fileOpened(facts));
+    },
     unreadable: (path, message) => eachHost(path, (host) => host.fileUnreadable(message)),
   });
 
@@ -82,9 +86,10 @@ export function createInference(options: InferenceOptions): LocalInference {
       host.fileUnreadable(error instanceof Error ? error.message : String(error));
       throw error;
     }
-    const known = hostsByPath.get(path);
-    if (known === undefined) hostsByPath.set(path, new Set([host]));
-    else known.add(host);
+    const sharing = hostsByPath.get(path) ?? new Set();
+    hostsByPath.set(path, sharing.add(host));
+    const facts = factsByPath.get(path);
+    if (facts !== undefined) host.fileOpened(facts);
     return { name: host.config.name, path, contextSize: host.config.contextSize };
   }
 

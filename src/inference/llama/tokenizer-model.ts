@@ -84,14 +84,22 @@ function openModel(modelPath: string, events: TokenizerEvents): Promise<Tokenize
     llama.logger = (level, message) =>
       log(level === 'error' || level === 'fatal' ? 'error' : 'debug', message.trimEnd());
     const model = await llama.loadModel({ modelPath, vocabOnly: true });
-    const source = model.fileInfo.metadata.tokenizer?.chat_template;
-    const template =
-      typeof source === 'string' && source.trim() !== ''
-        ? createChatTemplate(source, { bos: model.tokens.bosString ?? '', eos: model.tokens.eosString ?? '' })
-        : undefined;
+    const template = templateOf(model, log);
     events.opened(modelPath, await factsOf(model, modelPath, template !== undefined));
     return { model, template, longestTokenBytes: longestTokenBytes(model) };
   });
+}
+
+/** A template that cannot be parsed leaves the model without one: raw prompts do not need it. */
+function templateOf(model: LlamaModel, log: Log): ChatTemplate | undefined {
+  const source = model.fileInfo.metadata.tokenizer?.chat_template;
+  if (typeof source !== 'string' || source.trim() === '') return undefined;
+  try {
+    return createChatTemplate(source, { bos: model.tokens.bosString ?? '', eos: model.tokens.eosString ?? '' });
+  } catch (error) {
+    log('warn', `the chat template of ${model.filename} cannot be used: ${messageOf(error)}`);
+    return undefined;
+  }
 }
 
 async function factsOf(model: LlamaModel, modelPath: string, hasChatTemplate: boolean): Promise<ModelFacts> {
