@@ -1,0 +1,1 @@
+export function createProgress(stream?: NodeJS.WriteStream): <T>(label: string, work: () => Promise<T>) => Promise<T>;
