@@ -5,6 +5,8 @@ export interface DatabaseAddress {
   readonly label: string;
   /** The schema that holds our tables. */
   readonly schema: string;
+  /** Every connection is the same session of the server, whatever an earlier one left in it. */
+  readonly oneSession: boolean;
   readonly pool: pg.PoolConfig;
 }
 
@@ -17,6 +19,7 @@ export function remoteAddress(databaseUrl: string): DatabaseAddress {
   return {
     label: `${url.hostname || url.searchParams.get('host') || 'localhost'}${url.port && `:${url.port}`}${url.pathname}`,
     schema,
+    oneSession: false,
     pool: {
       connectionString: url.href,
       max: 10,
@@ -32,12 +35,13 @@ export function embeddedAddress(host: string, port: number): DatabaseAddress {
   return {
     label: 'the embedded database',
     schema: 'public',
+    oneSession: true,
     pool: { host, port, user: 'postgres', database: 'postgres', ssl: false, max: 1, idleTimeoutMillis: 0 },
   };
 }
 
 /** A pool whose connections all agree on what must not depend on the server's settings. */
-export function connectionPool({ pool, schema }: DatabaseAddress, overrides: pg.PoolConfig = {}): pg.Pool {
+export function connectionPool({ pool, schema, oneSession }: DatabaseAddress, overrides: pg.PoolConfig = {}): pg.Pool {
   const session = `SELECT set_config('TimeZone', 'UTC', false), set_config('default_transaction_isolation', 'read committed', false),
     set_config('search_path', $1, false)`;
   const created = new pg.Pool({
@@ -46,6 +50,7 @@ export function connectionPool({ pool, schema }: DatabaseAddress, overrides: pg.
     ...overrides,
     onConnect: async (client) => {
       await client.query(session, [pg.escapeIdentifier(schema)]);
+      if (oneSession) await client.query('DEALLOCATE ALL');
     },
   });
   // A connection that dies while idle is replaced at the next statement.

@@ -23,7 +23,8 @@ database.execProtocolRawStream = async (message, options) => {
   }
 };
 
-const server = new PGLiteSocketServer({ db: database, path: socket });
+// Our pool holds one connection, but may replace it before the server has noticed that the old one is gone.
+const server = new PGLiteSocketServer({ db: database, path: socket, maxConnections: 4 });
 await server.start();
 port.on('message', async () => {
   await server.stop();

@@ -105,16 +105,24 @@ async function connect({ databaseUrl, dataDirectory, log }: StoreOptions): Promi
 }
 
 async function connectTo(address: DatabaseAddress, log: Logger): Promise<Connected> {
-  const single = connectionPool(address, { max: 1 });
-  let applied: readonly string[];
+  const pool = connectionPool(address);
   try {
-    applied = await applyMigrations(single, address.schema);
+    const applied = await migrateOver(address, pool);
+    if (applied.length > 0) log.info({ database: address.label, migrations: applied }, 'migrated the database');
+    return { address, pool, applied, [Symbol.asyncDispose]: () => pool.end() };
   } catch (error) {
+    await pool.end();
     throw asUnavailable(error, address.label) ?? error;
+  }
+}
+
+/** Migrations take one connection: the embedded database's only one, elsewhere one for the purpose. */
+async function migrateOver(address: DatabaseAddress, pool: pg.Pool): Promise<readonly string[]> {
+  if (address.oneSession) return applyMigrations(pool, address.schema);
+  const single = connectionPool(address, { max: 1 });
+  try {
+    return await applyMigrations(single, address.schema);
   } finally {
     await single.end();
   }
-  if (applied.length > 0) log.info({ database: address.label, migrations: applied }, 'migrated the database');
-  const pool = connectionPool(address);
-  return { address, pool, applied, [Symbol.asyncDispose]: () => pool.end() };
 }

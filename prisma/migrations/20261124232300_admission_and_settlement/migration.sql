@@ -312,7 +312,7 @@ BEGIN
     p_record_id, v.id, v.project_id, v.api_key_id, v.model, v."user", p_status, p_finish_reason, p_error_code,
     p_prompt_tokens, p_cached_prompt_tokens, p_completion_tokens, v.cost, v.prompt_nanos_per_token, v.completion_nanos_per_token,
     greatest(extract(epoch FROM coalesce(v.started_at, v.finished_at) - v.created_at), 0),
-    greatest(extract(epoch FROM v.first_token_at - v.created_at), 0),
+    CASE WHEN v.first_token_at IS NOT NULL THEN greatest(extract(epoch FROM v.first_token_at - v.created_at), 0) END,
     greatest(extract(epoch FROM v.finished_at - v.created_at), 0),
     p_completion_tokens / nullif(greatest(extract(epoch FROM v.finished_at - v.started_at), 0), 0),
     v.created_at

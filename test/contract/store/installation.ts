@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import type { TestStore } from '../../kit/store.ts';
+
+export function installationContract(opened: () => TestStore, shared: boolean): void {
+  test('answers a ping and says whether others may share the database', async () => {
+    await opened().store.ping();
+    expect(opened().store.shared).toBe(shared);
+  });
+
+  test('makes one default project, however many ask at once', async () => {
+    const { projects } = opened().store;
+    const made = await Promise.all(Array.from({ length: 8 }, () => projects.ensureDefault()));
+    expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+    expect(await projects.find([made[0]!.id])).toEqual([made[0]]);
+    expect(made[0]).toMatchObject({ name: 'default', archivedAt: null, limits: { tokensPerDay: null } });
+  });
+
+  test('keeps the first fingerprint of the secret and tells every other from it', async () => {
+    const { instance } = opened().store;
+    expect(await instance.matchSecretFingerprint('first')).toBe(true);
+    expect(await instance.matchSecretFingerprint('second')).toBe(false);
+    expect(await instance.matchSecretFingerprint('first')).toBe(true);
+  });
+
+  test('reads moments right whatever time zone the sessions of the server have', async () => {
+    const { database, newKey } = opened();
+    const { id } = await newKey({ createdAt: new Date('2030-07-01T10:20:30.456Z') });
+    const rows = await database.prisma.$queryRaw<{ zone: string; created: string }[]>`
+      SELECT current_setting('TimeZone') AS zone, to_char(created_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD HH24:MI:SS.MS') AS created
+      FROM api_keys WHERE id = ${id}::uuid`;
+    expect(rows).toEqual([{ zone: 'UTC', created: '2030-07-01 15:50:30.456' }]);
+    const [found] = await opened().store.apiKeys.find([id]);
+    expect(found?.createdAt.toISOString()).toBe('2030-07-01T10:20:30.456Z');
+  });
+}
