@@ -9,7 +9,8 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unkn
     parsed.error.issues.map((issue) => ({
       path: issue.path.map(String),
       code: issue.code,
-      message: issue.message,
+      // Of a bad key of an object, what is wrong with it says more than that it is bad.
+      message: (issue.code === 'invalid_key' && issue.issues[0]?.message) || issue.message,
     })),
   );
 }

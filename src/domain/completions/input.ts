@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ChatMessage, PromptInput, Sampling } from '../../contracts/inference.ts';
 import { type CompletionMode, completionModes, type JsonValue } from '../../contracts/stores.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
+import { storableText, text } from '../text.ts';
 
 /** A request whose every value is in range and filled with its default; what depends on the model comes later. */
 export interface CheckedCompletionInput {
@@ -30,9 +31,6 @@ export interface InputLimits {
 
 const metadataBytes = 16_384;
 const stopCharacters = 512;
-
-/** JavaScript strings may hold half of a surrogate pair, which is no text in any encoding. */
-const text = z.string().refine((value) => value.isWellFormed(), 'is not well-formed Unicode (a lone surrogate)');
 
 const message = z.strictObject({
   role: z.enum(['SYSTEM', 'USER', 'ASSISTANT']),
@@ -67,12 +65,12 @@ function completionSchema({ maxN, maxStop }: InputLimits) {
       .record(tokenId, z.number().min(-100).max(100))
       .refine((bias) => Object.keys(bias).length <= 1_024, 'holds more than 1024 tokens')
       .nullish(),
-    user: text.max(255).nullish(),
+    user: storableText.max(255).nullish(),
     metadata: z
       .json()
       .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= metadataBytes, `is over ${metadataBytes} bytes`)
       .nullish(),
-    idempotencyKey: text.min(1).max(255).nullish(),
+    idempotencyKey: storableText.min(1, 'must not be empty').max(255).nullish(),
     priority: z.int().min(-100).max(100).nullish(),
     timeoutSeconds: z.number().positive().max(86_400).nullish(),
     store: z.boolean().nullish(),

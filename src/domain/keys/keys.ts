@@ -16,6 +16,7 @@ import {
 import { generateSecret, hintOf, isWellFormedSecret } from '../../lib/api-key-secret.ts';
 import { hasScope, type Principal, requireScope } from '../access/principal.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
+import { storableText } from '../text.ts';
 import { hashSecret } from './hash-secret.ts';
 
 /** API keys: made, listed and revoked by administrators. */
@@ -58,7 +59,7 @@ export const limitsSchema = z.strictObject({
 });
 
 const createSchema = z.strictObject({
-  name: z.string().trim().min(1).max(100),
+  name: storableText.trim().min(1, 'must not be empty').max(100),
   projectId: z.uuid().nullish(),
   scopes: z.array(z.enum(scopes)).min(1, 'name at least one scope'),
   models: z.array(z.string().min(1)).max(100).nullish(),

@@ -11,6 +11,7 @@ import type {
 } from '../../contracts/stores.ts';
 import { type Principal, requireScope, seesProject, visibleProject } from '../access/principal.ts';
 import { invalidInput } from '../parse-input.ts';
+import { requireStorable } from '../text.ts';
 
 /** What was used, by whom; and what the limits leave. */
 export interface Usage {
@@ -48,6 +49,7 @@ export function createUsage(store: UsageStore, now: () => Date = () => new Date(
     },
     async records(principal, filter, page) {
       requireScope(principal, 'USAGE_READ');
+      requireStorable({ user: filter.user, model: filter.model });
       return store.records({ ...filter, projectId: visibleProject(principal, filter.projectId) }, page);
     },
     async findRecords(principal, ids) {
