@@ -6,6 +6,8 @@ import { WebSocket } from 'ws';
 /** A GraphQL client over real sockets, acting with one API key. */
 export interface Client {
   readonly secret: string;
+  /** Of GraphQL over HTTP and SSE. */
+  readonly endpoint: string;
   /** Over HTTP; fails the test on errors. */
   execute<Data>(document: string, variables?: object): Promise<Data>;
   /** Over HTTP; the raw answer. */
@@ -31,6 +33,7 @@ export function createClient(url: string, secret: string): Client {
 
   return {
     secret,
+    endpoint: `${url}/graphql`,
     request,
     execute: async <Data>(document: string, variables: object = {}) =>
       expectNoErrors(await request<Data>(document, variables)),

@@ -13,8 +13,12 @@ export interface SluiceProcess extends AsyncDisposable {
 }
 
 /** The command line in a process of its own, with nothing of this process's settings. */
-export function startSluice(argv: readonly string[], environment: Readonly<Record<string, string>>): SluiceProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...argv], {
+export function startSluice(
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  entry = 'src/cli/main.ts',
+): SluiceProcess {
+  const child = spawn(process.execPath, ['--import', 'tsx', entry, ...argv], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -34,7 +38,7 @@ export function startSluice(argv: readonly string[], environment: Readonly<Recor
     stderr: () => stderr,
     async prints(text) {
       const matches = () => (typeof text === 'string' ? stdout.includes(text) : text.test(stdout));
-      await waitFor(`${text} on stdout`, () => matches() || hasEnded(), 30_000);
+      await waitFor(`${text} on stdout`, () => matches() || hasEnded(), 60_000);
       if (!matches()) throw new Error(`ended with ${child.exitCode} before printing ${text}:\n${stdout}${stderr}`);
     },
     async ended() {
