@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { everything, openSchemaEngine } from '../../../src/store/schema-engine.ts';
 import type { TestStore } from '../../kit/store.ts';
 
 export function installationContract(opened: () => TestStore, shared: boolean): void {
@@ -31,5 +34,19 @@ export function installationContract(opened: () => TestStore, shared: boolean): 
     expect(rows).toEqual([{ zone: 'UTC', created: '2030-07-01 15:50:30.456' }]);
     const [found] = await opened().store.apiKeys.find([id]);
     expect(found?.createdAt.toISOString()).toBe('2030-07-01T10:20:30.456Z');
+  });
+
+  test('has exactly the tables that schema.prisma says, by its migrations alone', async () => {
+    const schema = fileURLToPath(new URL('../../../prisma/schema.prisma', import.meta.url));
+    const files = [{ path: schema, content: await readFile(schema, 'utf8') }];
+    using engine = await openSchemaEngine({ pool: opened().database.pool, datamodels: [[schema, files[0]!.content]] });
+    const { stdout } = await engine.diff({
+      from: { tag: 'schemaDatasource', files, configDir: '.' },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: null,
+      filters: { ...everything, externalTables: ['public._prisma_migrations'] },
+    });
+    expect(stdout?.trim()).toBe('-- This is an empty migration.');
   });
 }

@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { StoreUnavailableError } from '../../src/contracts/stores.ts';
+import { openStore } from '../../src/store/open.ts';
+import { silentLog, temporaryDatabase, whyNoPostgres } from '../kit/database.ts';
+import { openTestStore } from '../kit/store.ts';
+
+async function failureOf(databaseUrl: string): Promise<Error> {
+  const opened = openStore({ databaseUrl, dataDirectory: 'unused', log: silentLog });
+  return opened.then(
+    () => {
+      throw new Error('it opened');
+    },
+    (error: Error) => error,
+  );
+}
+
+test('a database that refuses connections is named, without its password', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  const failure = await failureOf(`postgresql://user:hunter2@127.0.0.1:${port}/sluice`);
+  expect(failure).toBeInstanceOf(StoreUnavailableError);
+  expect(failure.message).toContain(`127.0.0.1:${port}/sluice`);
+  expect(failure.message).not.toContain('hunter2');
+});
+
+test('a database that takes the connection and says nothing is given up on', async () => {
+  const server = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  try {
+    expect(await failureOf(`postgresql://user:hunter2@127.0.0.1:${port}/sluice`)).toBeInstanceOf(StoreUnavailableError);
+  } finally {
+    server.close();
+  }
+}, 20_000);
+
+test('what is no PostgreSQL address is refused without repeating it', async () => {
+  for (const url of ['mysql://user:hunter2@localhost/x', 'hunter2']) {
+    const failure = await failureOf(url);
+    expect(failure.message).toMatch(/^DATABASE_URL must look like/);
+    expect(failure.message).not.toContain('hunter2');
+  }
+});
+
+describe.skipIf(await whyNoPostgres())('on PostgreSQL', () => {
+  test('a database that is not there is unavailable', async () => {
+    await using database = await temporaryDatabase();
+    const url = new URL(database.url);
+    url.pathname = '/sluice_no_such_database';
+    expect(await failureOf(url.href)).toBeInstanceOf(StoreUnavailableError);
+  });
+
+  test('connections that the server ends are replaced: what was under way fails as unavailable, what follows works', async () => {
+    await using database = await temporaryDatabase();
+    await using opened = await openTestStore({ databaseUrl: database.url, dataDirectory: 'unused' });
+    const { store, database: inner } = opened;
+    const waiting = Array.from({ length: 4 }, () =>
+      inner.prisma.$queryRaw`SELECT pg_sleep(30)::text`.catch((error) => error),
+    );
+    await store.ping();
+    const [counted] = await inner.prisma.$queryRaw<{ ended: bigint }[]>`
+      SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+    expect(Number(counted!.ended)).toBeGreaterThanOrEqual(4);
+    await Promise.all(waiting);
+    for (let i = 0; i < 3; i++)
+      await store.ping().catch((error) => expect(error).toBeInstanceOf(StoreUnavailableError));
+    expect((await store.projects.ensureDefault()).name).toBe('default');
+  });
+});
