@@ -1,30 +1,37 @@
 import { createClient as createSseClient } from 'graphql-sse';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createScriptedInference } from '../../../src/inference/scripted.ts';
-import { startApp } from '../../kit/app.ts';
-import { createClient } from '../../kit/client.ts';
+import { startApp, type TestApp } from '../../kit/app.ts';
+import { type Client, createClient } from '../../kit/client.ts';
 import { complete, eventsDocument, textOf } from '../../kit/completions.ts';
 import { openEventStream, readEventStream, resultOf } from '../../kit/event-stream.ts';
 import { waitFor } from '../../kit/wait-for.ts';
 
 const prompt = 'one two three four five six';
 
-async function startStreams(streams: object = {}) {
-  const inference = createScriptedInference();
-  const app = await startApp({ inference, config: { streams } });
-  const client = await app.newClient();
-  return { app, inference, client, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
-}
-
-const finished = (client: Parameters<typeof complete>[0]) => complete(client, { model: 'scripted', prompt });
-const streamed = (client: Parameters<typeof complete>[0], input = {}) =>
+const finished = (client: Client) => complete(client, { model: 'scripted', prompt });
+const streamed = (client: Client, input = {}) =>
   complete(client, { model: 'scripted', prompt, mode: 'STREAM', ...input });
 
 describe('GraphQL over Server-Sent Events', () => {
+  const inference = createScriptedInference();
+  let app: TestApp;
+  let client: Client;
+
+  beforeAll(async () => {
+    app = await startApp({
+      inference,
+      config: { streams: { pingSeconds: 0.3 } },
+      environment: { SLUICE_ALLOWED_ORIGINS: 'https://app.example.com' },
+    });
+    client = await app.newClient();
+  });
+  beforeEach(() => inference.release());
+  afterAll(() => app?.[Symbol.asyncDispose]());
+
   test('every event carries its seq as its id, and the stream ends with complete', async () => {
-    await using s = await startStreams();
-    const { id } = await finished(s.client);
-    const wire = await readEventStream(s.client, { id });
+    const { id } = await finished(client);
+    const wire = await readEventStream(client, { id });
     const last = wire.pop();
     expect(last).toEqual({ event: 'complete', id: undefined, data: '' });
     const events = wire.map((event) => resultOf(event).data!.completionEvents);
@@ -35,11 +42,10 @@ describe('GraphQL over Server-Sent Events', () => {
   });
 
   test('a client that comes back with Last-Event-ID goes on behind it, and the larger of it and `after` counts', async () => {
-    await using s = await startStreams();
-    s.inference.hold();
-    s.inference.allow(3);
-    const { id } = await streamed(s.client);
-    using first = await openEventStream(s.client, { variables: { id } });
+    inference.hold();
+    inference.allow(3);
+    const { id } = await streamed(client);
+    using first = await openEventStream(client, { variables: { id } });
     let seen = '';
     let lastId = '';
     for await (const event of first.events()) {
@@ -47,10 +53,10 @@ describe('GraphQL over Server-Sent Events', () => {
       lastId = event.id!;
       if (seen === 'one two three') break;
     }
-    s.inference.release();
+    inference.release();
     const resume = async (variables: object, headers: object) =>
       textOf(
-        (await readEventStream(s.client, { id, ...variables }, headers))
+        (await readEventStream(client, { id, ...variables }, headers))
           .filter(({ event }) => event === 'next')
           .map((event) => resultOf(event).data!.completionEvents),
       );
@@ -61,17 +67,16 @@ describe('GraphQL over Server-Sent Events', () => {
   });
 
   test('queries, mutations and GET requests answer as a stream of one result', async () => {
-    await using s = await startStreams();
     const document = '{ viewer { apiKey { name } } }';
     for (const method of ['GET', 'POST'] as const) {
-      using stream = await openEventStream(s.client, { query: document, method });
+      using stream = await openEventStream(client, { query: document, method });
       expect(stream.response.headers['content-type']).toBe('text/event-stream');
       const wire = [];
       for await (const event of stream.events()) wire.push(event);
       expect(wire.map(({ event }) => event)).toEqual(['next', 'complete']);
       expect(JSON.parse(wire[0]!.data)).toEqual({ data: { viewer: { apiKey: { name: 'test' } } } });
     }
-    using mutation = await openEventStream(s.client, {
+    using mutation = await openEventStream(client, {
       query:
         'mutation ($input: CreateCompletionInput!) { createCompletion(input: $input) { ... on CreateCompletionPayload { completion { status } } } }',
       variables: { input: { model: 'scripted', prompt } },
@@ -79,32 +84,31 @@ describe('GraphQL over Server-Sent Events', () => {
     for await (const { event, data } of mutation.events()) {
       if (event === 'next') expect(JSON.parse(data).data.createCompletion.completion.status).toBe('SUCCEEDED');
     }
-    using refused = await openEventStream(s.client, { query: 'mutation { __typename }', method: 'GET' });
+    using refused = await openEventStream(client, { query: 'mutation { __typename }', method: 'GET' });
     expect(refused.response.statusCode).toBe(405);
   });
 
   test('whatever is wrong with a request is told as one next with a code, then complete', async () => {
-    await using s = await startStreams();
-    const nobody = createClient(s.app.url, '');
-    const stranger = createClient(s.app.url, 'slc_nonsense');
+    const nobody = createClient(app.url, '');
+    const stranger = createClient(app.url, 'slc_nonsense');
     const cases = [
       { client: nobody, query: eventsDocument, code: 'UNAUTHENTICATED' },
       { client: stranger, query: eventsDocument, code: 'UNAUTHENTICATED' },
-      { client: s.client, query: 'subscription {', code: 'INVALID_INPUT' },
-      { client: s.client, query: 'subscription { nothingLikeIt }', code: 'INVALID_INPUT' },
+      { client: client, query: 'subscription {', code: 'INVALID_INPUT' },
+      { client: client, query: 'subscription { nothingLikeIt }', code: 'INVALID_INPUT' },
       {
-        client: s.client,
+        client: client,
         query: 'query A { viewer { __typename } } query B { viewer { __typename } }',
         code: 'INVALID_INPUT',
       },
       {
-        client: s.client,
+        client: client,
         query: 'subscription { completionEvents(id: "Q29tcGxldGlvbjp4") { seq } }',
         code: 'NOT_FOUND',
       },
     ];
-    for (const { client, query, code } of cases) {
-      using stream = await openEventStream(client, { query, variables: query === eventsDocument ? { id: 'x' } : {} });
+    for (const { client: caller, query, code } of cases) {
+      using stream = await openEventStream(caller, { query, variables: query === eventsDocument ? { id: 'x' } : {} });
       const wire = [];
       for await (const event of stream.events()) wire.push(event);
       expect(wire.map(({ event }) => event)).toEqual(['next', 'complete']);
@@ -113,10 +117,9 @@ describe('GraphQL over Server-Sent Events', () => {
   });
 
   test('a subscription streams wherever the client can take it; other operations stay JSON unless a stream is preferred', async () => {
-    await using s = await startStreams();
-    const { id } = await finished(s.client);
+    const { id } = await finished(client);
     const typeFor = async (query: string, accept: string, variables = {}) => {
-      using stream = await openEventStream(s.client, { query, variables, headers: { accept } });
+      using stream = await openEventStream(client, { query, variables, headers: { accept } });
       for await (const _ of stream.events());
       return stream.response.headers['content-type']?.split(';')[0];
     };
@@ -127,29 +130,28 @@ describe('GraphQL over Server-Sent Events', () => {
   });
 
   test('silence is filled with comments', async () => {
-    await using s = await startStreams({ pingSeconds: 0.2 });
-    s.inference.hold();
-    const { id } = await streamed(s.client);
-    using stream = await openEventStream(s.client, { variables: { id } });
+    inference.hold();
+    const { id } = await streamed(client);
+    using stream = await openEventStream(client, { variables: { id } });
     const ended = (async () => {
       for await (const _ of stream.events());
     })();
     await waitFor('three comments', () => stream.comments() >= 3);
-    s.inference.release();
+    inference.release();
     await ended;
   });
 
   test('a revoked key ends its open streams: next with FORBIDDEN, then complete', async () => {
-    await using s = await startStreams();
-    s.inference.hold();
-    const { id } = await streamed(s.client);
-    using stream = await openEventStream(s.client, { variables: { id } });
+    const client = await app.newClient();
+    inference.hold();
+    const { id } = await streamed(client);
+    using stream = await openEventStream(client, { variables: { id } });
     const wire = [];
     for await (const event of stream.events()) {
       wire.push(event);
       if (wire.length > 1) continue;
-      const { viewer } = await s.client.execute<{ viewer: { apiKey: { id: string } } }>('{ viewer { apiKey { id } } }');
-      await s.app.admin.execute('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { __typename } }', {
+      const { viewer } = await client.execute<{ viewer: { apiKey: { id: string } } }>('{ viewer { apiKey { id } } }');
+      await app.admin.execute('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { __typename } }', {
         id: viewer.apiKey.id,
       });
     }
@@ -158,20 +160,18 @@ describe('GraphQL over Server-Sent Events', () => {
   });
 
   test('an expired key ends its open streams, too', async () => {
-    await using s = await startStreams();
-    s.inference.hold();
-    const client = await s.app.newClient({ expiresAt: new Date(Date.now() + 3_000).toISOString() });
+    inference.hold();
+    const client = await app.newClient({ expiresAt: new Date(Date.now() + 3_000).toISOString() });
     const { id } = await streamed(client);
     const wire = await readEventStream(client, { id });
     expect(JSON.parse(wire.at(-2)!.data).errors[0]).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
   });
 
   test('the client library of the protocol follows a completion to its end', async () => {
-    await using s = await startStreams();
-    const { id } = await streamed(s.client);
+    const { id } = await streamed(client);
     const library = createSseClient({
-      url: s.client.endpoint,
-      headers: { authorization: `Bearer ${s.client.secret}` },
+      url: client.endpoint,
+      headers: { authorization: `Bearer ${client.secret}` },
       retryAttempts: 0,
     });
     const events = [];
@@ -184,10 +184,6 @@ describe('GraphQL over Server-Sent Events', () => {
   });
 
   test('a page of an allowed origin may read the stream', async () => {
-    await using app = await startApp({
-      inference: createScriptedInference(),
-      environment: { SLUICE_ALLOWED_ORIGINS: 'https://app.example.com' },
-    });
     const allowed = async (origin: string) => {
       using stream = await openEventStream(app.admin, { query: '{ __typename }', headers: { origin } });
       return stream.response.headers['access-control-allow-origin'];
