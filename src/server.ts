@@ -66,17 +66,15 @@ async function stop(app: App, drainSeconds: number, signal: AbortSignal): Promis
 async function listenFor(app: App, config: Config, logger: Logger, opened: Disposer): Promise<HttpServer> {
   const { services, authenticator, principalWatch } = app;
   const { allowedOrigins, graphiql, limits, streams } = config;
-  const shared = { schema: createSchema(), services, authenticator, allowedOrigins, logger };
-  const webSockets = createWebSocketEndpoint({
-    ...shared,
-    ...streams,
-    principalWatch,
-    largestMessageBytes: limits.requestBytes,
-  });
+  const { pingSeconds, stallSeconds } = streams;
+  const principals = { authenticator, principalWatch };
+  const shared = { schema: createSchema(), services, ...principals, allowedOrigins, pingSeconds, stallSeconds, logger };
+  const webSockets = createWebSocketEndpoint({ ...shared, largestMessageBytes: limits.requestBytes });
   const server = opened.use(
     await listen({
       host: config.host,
       port: config.port,
+      keepAliveSeconds: pingSeconds,
       handlers: [
         createHealthHandler({ notReadyBecause: () => notReadyBecause(app) }),
         createGraphqlHandler({ ...shared, graphiql, requestBytes: limits.requestBytes }),

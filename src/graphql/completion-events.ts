@@ -160,7 +160,7 @@ builder.subscriptionField('completionEvents', (t) =>
     },
     subscribe: (_root, { id, idempotencyKey, after }, context) => {
       if (after != null && after < 0) throw invalidArgument('after', 'must be 0 or more');
-      return readCompletionEvents(context, target(id, idempotencyKey), after ?? 0);
+      return readCompletionEvents(context, target(id, idempotencyKey), Math.max(after ?? 0, context.resumeAfter ?? 0));
     },
     resolve: (event) => event,
   }),

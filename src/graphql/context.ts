@@ -25,4 +25,6 @@ export interface GraphqlContext {
   readonly requestId: string;
   /** Aborts when the caller leaves (socket closed, request aborted, `complete` message). */
   readonly signal: AbortSignal;
+  /** The seq of the last event that a client which comes back has, where its transport says so: as if its `after` were at least that. */
+  readonly resumeAfter?: number;
 }

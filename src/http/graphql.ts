@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
@@ -6,9 +7,11 @@ import { createYoga } from 'graphql-yoga';
 import type { DomainError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Authenticator } from '../domain/access/authenticate.ts';
+import type { PrincipalWatch } from '../domain/access/principal-watch.ts';
 import type { GraphqlContext, Services } from '../graphql/context.ts';
 import { maskError } from '../graphql/errors.ts';
 import { authenticateHeader } from './authenticate.ts';
+import { createEventStreams } from './event-streams.ts';
 import { exampleOperations } from './graphiql-examples.ts';
 import { readBody, refuseBody } from './read-body.ts';
 import type { Handler } from './server.ts';
@@ -22,12 +25,16 @@ export interface GraphqlHandlerOptions {
   readonly allowedOrigins: readonly string[];
   readonly graphiql: boolean;
   readonly requestBytes: number;
+  readonly principalWatch: PrincipalWatch;
+  readonly pingSeconds: number;
+  readonly stallSeconds: number;
   readonly logger: Logger;
 }
 
-/** GraphQL over HTTP and SSE, and GraphiQL, at `/graphql`. */
+/** GraphQL over HTTP and SSE, and GraphiQL, at `/graphql`. Yoga answers everything but event streams. */
 export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
   const { schema, services, authenticator, allowedOrigins, graphiql, requestBytes, logger } = options;
+  const eventStreams = createEventStreams(options);
 
   const yoga = createYoga<object, GraphqlContext>({
     schema,
@@ -54,8 +61,9 @@ export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
 
   return async (request, response) => {
     if (request.url?.split('?', 1)[0] !== graphqlPath) return false;
+    let body: Buffer | undefined;
     if (request.method === 'POST') {
-      const body = await readBody(request, requestBytes);
+      body = await readBody(request, requestBytes);
       if (!body) {
         const message = `The request is over ${requestBytes} bytes.`;
         const code = 'PAYLOAD_TOO_LARGE' satisfies DomainError['code'];
@@ -65,9 +73,17 @@ export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
       // Read here so that its size is bounded; handed on as the stream that Yoga expects.
       Object.assign(request, { body: Readable.from([body]) });
     }
+    if (eventStreams.answer(request, response, body, crossOriginHeaders(request, allowedOrigins))) return true;
     await yoga(request, response);
     return true;
   };
+}
+
+/** What lets a page of another origin read an event stream; the rest of CORS is Yoga's. */
+function crossOriginHeaders({ headers }: IncomingMessage, allowedOrigins: readonly string[]): Record<string, string> {
+  const { origin } = headers;
+  if (origin === undefined || !allowedOrigins.some((allowed) => allowed === '*' || allowed === origin)) return {};
+  return { 'access-control-allow-origin': origin, vary: 'Origin' };
 }
 
 /** Errors that a resolver threw carry nothing of their request; a masked one gets an id of its own. */

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createOpenWork, lastWordsMilliseconds } from './open-work.ts';
 
 /** Answers a request, or says that it is not its own (`false`): the next handler is asked. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
@@ -8,6 +9,8 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => bo
 export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
+  /** After so long without traffic the operating system probes a connection; ten seconds later a half-open one is closed. */
+  readonly keepAliveSeconds: number;
   /** Asked in order; nobody's request is a 404. */
   readonly handlers: readonly Handler[];
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -24,8 +27,9 @@ export class AddressInUseError extends Error {
 }
 
 export async function listen(options: HttpServerOptions): Promise<HttpServer> {
-  const { host, port, handlers, onUpgrade, onError } = options;
+  const { host, port, keepAliveSeconds, handlers, onUpgrade, onError } = options;
   const sockets = new Set<Socket>();
+  const responses = createOpenWork();
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const handle of handlers) if (await handle(request, response)) return;
@@ -34,7 +38,9 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
       .end('Not found. The API is at /graphql.\n');
   }
 
-  const server = createServer((request, response) => {
+  const transport = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveSeconds * 1_000 };
+  const server = createServer(transport, (request, response) => {
+    response.once('close', responses.begin());
     answer(request, response).catch((error) => {
       onError(error);
       if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain' }).end('Internal error\n');
@@ -45,7 +51,6 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   server.requestTimeout = 60_000;
   server.on('upgrade', onUpgrade);
   server.on('connection', (socket) => {
-    socket.setNoDelay(true);
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
@@ -65,6 +70,7 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
+      await responses.ended(lastWordsMilliseconds);
       for (const socket of sockets) socket.destroy();
       await closed;
     },

@@ -6,12 +6,14 @@ import type { Logger } from '../contracts/logger.ts';
 export interface ClientSocket {
   /** Resolves when the operating system has taken the message: who sends on only then never piles up messages in memory. */
   send(message: string): Promise<void>;
-  /** The first close counts. */
+  /** The first close counts. A client that does not answer it within a second is cut off. */
   close(code: number, reason: string): void;
+  /** Nothing that it still sends counts. */
+  readonly closing: boolean;
 }
 
 export interface ClientSockets {
-  add(webSocket: WebSocket): ClientSocket;
+  add(webSocket: WebSocket, onMessage: (message: string) => void): ClientSocket;
   closeAll(code: number, reason: string): Promise<void>;
 }
 
@@ -25,14 +27,19 @@ export interface ClientSocketsOptions {
 interface State {
   readonly webSocket: WebSocket;
   pendingSends: number;
-  /** When the operating system last took a message, or had none to take. */
+  /** When the operating system last took something, or had nothing to take. */
   progressAt: number;
   pingedAt: number;
   ponged: boolean;
+  closingAt: number | undefined;
 }
 
 const closeMilliseconds = 1_000;
 const reasonBytes = 123;
+/** A longer message is sent in pieces of so many bytes, so that a slow reader is seen to read. */
+const pieceBytes = 65_536;
+/** A client that leaves so much unread is not listened to: what it asks for would pile up. */
+const mostUnreadBytes = 262_144;
 
 /** Watches over all open sockets with one timer: pings (a half-open connection answers none) and stalled readers. */
 export function createClientSockets({ pingSeconds, stallSeconds, logger }: ClientSocketsOptions): ClientSockets {
@@ -42,18 +49,20 @@ export function createClientSockets({ pingSeconds, stallSeconds, logger }: Clien
   function sweepAll(): void {
     const now = performance.now();
     for (const state of states) {
-      const { webSocket, pendingSends, progressAt, pingedAt, ponged } = state;
-      if (pendingSends > 0 && now - progressAt > stallSeconds * 1_000) {
+      const { webSocket, pendingSends, progressAt, pingedAt, ponged, closingAt } = state;
+      if (closingAt !== undefined) {
+        if (now - closingAt > closeMilliseconds) webSocket.terminate();
+      } else if (pendingSends > 0 && now - progressAt > stallSeconds * 1_000) {
         logger.info({ stallSeconds }, 'a client that had stopped reading was cut off');
         webSocket.terminate();
-      } else if (now - pingedAt > pingSeconds * 1_000) {
+      } else if (now - pingedAt > pingSeconds * 1_000 && !webSocket.isPaused) {
         if (!ponged) {
           webSocket.terminate();
           continue;
         }
         state.pingedAt = now;
         state.ponged = false;
-        if (webSocket.readyState === webSocket.OPEN) webSocket.ping();
+        webSocket.ping();
       }
     }
   }
@@ -70,55 +79,100 @@ export function createClientSockets({ pingSeconds, stallSeconds, logger }: Clien
     sweep = undefined;
   }
 
+  function close(state: State, code: number, reason: string): void {
+    if (state.closingAt !== undefined) return;
+    state.closingAt = performance.now();
+    // The client's own close must be heard.
+    state.webSocket.resume();
+    state.webSocket.close(code, shorten(reason));
+  }
+
+  function createSend(state: State): (message: string) => Promise<void> {
+    const { webSocket } = state;
+    let pieces: Promise<void> | undefined;
+
+    function transmit(data: string | Buffer, fin: boolean): Promise<void> {
+      if (webSocket.readyState !== webSocket.OPEN) return Promise.resolve();
+      if (state.pendingSends++ === 0) state.progressAt = performance.now();
+      return new Promise((resolve) => {
+        // A failed send is a socket that closes, which ends its operations; there is nobody else to tell.
+        webSocket.send(data, { binary: false, fin }, () => {
+          state.pendingSends--;
+          state.progressAt = performance.now();
+          if (webSocket.isPaused && webSocket.bufferedAmount <= mostUnreadBytes) webSocket.resume();
+          resolve();
+        });
+      });
+    }
+
+    async function transmitPieces(message: string): Promise<void> {
+      const bytes = Buffer.from(message);
+      for (let start = 0; start < bytes.length; start += pieceBytes) {
+        const end = start + pieceBytes;
+        await transmit(bytes.subarray(start, end), end >= bytes.length);
+      }
+    }
+
+    return (message) => {
+      if (!pieces && message.length < pieceBytes) return transmit(message, true);
+      // No other message may come between the pieces of one.
+      const sent: Promise<void> = (pieces ?? Promise.resolve())
+        .then(() => transmitPieces(message))
+        .finally(() => {
+          if (pieces === sent) pieces = undefined;
+        });
+      pieces = sent;
+      return sent;
+    };
+  }
+
   return {
-    add(webSocket) {
+    add(webSocket, onMessage) {
       const now = performance.now();
-      const state: State = { webSocket, pendingSends: 0, progressAt: now, pingedAt: now, ponged: true };
-      let closing = false;
+      const state: State = {
+        webSocket,
+        pendingSends: 0,
+        progressAt: now,
+        pingedAt: now,
+        ponged: true,
+        closingAt: undefined,
+      };
       watch(state);
       webSocket.on('pong', () => {
         state.ponged = true;
       });
+      webSocket.on('message', (message) => {
+        if (state.closingAt !== undefined) return;
+        if (webSocket.bufferedAmount > mostUnreadBytes) webSocket.pause();
+        onMessage(String(message));
+      });
       webSocket.on('error', (error) => logger.debug({ err: error }, 'a WebSocket failed'));
       webSocket.once('close', () => forget(state));
       return {
-        send(message) {
-          if (webSocket.readyState !== webSocket.OPEN) return Promise.resolve();
-          if (state.pendingSends++ === 0) state.progressAt = performance.now();
-          return new Promise((resolve) => {
-            // A failed send is a socket that closes, which ends its operations; there is nobody else to tell.
-            webSocket.send(message, () => {
-              state.pendingSends--;
-              state.progressAt = performance.now();
-              resolve();
-            });
-          });
-        },
-        close(code, reason) {
-          if (closing) return;
-          closing = true;
-          webSocket.close(
-            code,
-            Buffer.from(reason)
-              .subarray(0, reasonBytes)
-              .toString()
-              .replace(/\uFFFD$/u, ''),
-          );
+        send: createSend(state),
+        close: (code, reason) => close(state, code, reason),
+        get closing() {
+          return state.closingAt !== undefined || webSocket.readyState !== webSocket.OPEN;
         },
       };
     },
 
     async closeAll(code, reason) {
-      const all = [...states].map(({ webSocket }) => webSocket);
       await Promise.all(
-        all.map(async (webSocket) => {
-          const closed = once(webSocket, 'close');
-          webSocket.close(code, reason);
-          const timer = setTimeout(() => webSocket.terminate(), closeMilliseconds);
+        [...states].map(async (state) => {
+          const closed = once(state.webSocket, 'close');
+          close(state, code, reason);
           await closed;
-          clearTimeout(timer);
         }),
       );
     },
   };
+}
+
+/** A close frame holds 123 bytes of reason. */
+function shorten(reason: string): string {
+  return Buffer.from(reason)
+    .subarray(0, reasonBytes)
+    .toString()
+    .replace(/\uFFFD$/u, '');
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { execute, GraphQLError, type GraphQLSchema, subscribe } from 'graphql';
+import { setImmediate as loopTurn } from 'node:timers/promises';
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { handleProtocols, makeServer } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { DomainError } from '../contracts/errors.ts';
@@ -13,8 +14,10 @@ import type { Services } from '../graphql/context.ts';
 import { maskError } from '../graphql/errors.ts';
 import { authenticateHeader } from './authenticate.ts';
 import { graphqlPath } from './graphql.ts';
+import { createOpenWork, lastWordsMilliseconds } from './open-work.ts';
+import { type OperationContext, type OperationOptions, openOperation } from './operation.ts';
 import { isAllowedOrigin } from './origin.ts';
-import { openOperation, type SocketContext } from './websocket-operation.ts';
+import { createTurns, type Turns } from './turns.ts';
 import { type ClientSocket, createClientSockets } from './websocket-sockets.ts';
 
 export interface WebSocketOptions {
@@ -37,9 +40,15 @@ export interface WebSocketEndpoint extends AsyncDisposable {
 const closeCodes = { goingAway: 1001, internalError: 1011, tryAgainLater: 1013, unauthorized: 4401, forbidden: 4403 };
 
 const operationsPerSocket = 100;
+const resultsUnderWay = 4;
+
+interface SocketContext extends OperationContext {
+  readonly turns: Turns;
+}
 
 interface Extra extends Record<PropertyKey, unknown> {
   readonly client: ClientSocket;
+  readonly turns: Turns;
   principal: Principal | null;
   unwatch: () => void;
 }
@@ -48,6 +57,8 @@ interface Extra extends Record<PropertyKey, unknown> {
 export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEndpoint {
   const { schema, services, authenticator, principalWatch, allowedOrigins, logger } = options;
   const clients = createClientSockets(options);
+  const operations = createOpenWork();
+  let stopping = false;
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: options.largestMessageBytes,
@@ -61,6 +72,7 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
     async onConnect({ connectionParams, extra }) {
       try {
         extra.principal = await authenticateParams(authenticator, connectionParams);
+        if (extra.client.closing) return false;
         extra.unwatch = principalWatch.watch(extra.principal, (reason) =>
           extra.client.close(closeCodes.forbidden, reason),
         );
@@ -77,42 +89,66 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
     },
 
     onSubscribe({ subscriptions }) {
+      if (stopping) return [overloaded('This server is stopping.')];
       if (Object.keys(subscriptions).length <= operationsPerSocket) return undefined;
-      const message = `This socket has ${operationsPerSocket} operations open: end some, or open another socket.`;
-      return [new GraphQLError(message, { extensions: { code: 'OVERLOADED', retryAfterSeconds: 1 } })];
+      return [overloaded(`This socket has ${operationsPerSocket} operations open: end some, or open another socket.`)];
     },
 
     context({ extra }): SocketContext {
       const leaving = new AbortController();
-      return { principal: extra.principal, services, requestId: randomUUID(), signal: leaving.signal, leaving };
+      const { principal, turns } = extra;
+      return { principal, services, requestId: randomUUID(), signal: leaving.signal, leaving, turns };
     },
 
-    execute: (args) => openOperation(args, execute, logger),
-    subscribe: (args) => openOperation(args, subscribe, logger),
+    execute: (args) => open(args, 'query or mutation'),
+    subscribe: (args) => open(args, 'subscription'),
     onError: (_ctx, _id, _payload, errors) => errors.map((error) => maskError(error, randomUUID(), logger).toJSON()),
     onClose: ({ extra }) => extra.unwatch(),
   });
 
+  function open(args: ExecutionArgs, type: OperationOptions<unknown>['type']): AsyncIterableIterator<ExecutionResult> {
+    const { turns } = args.contextValue as SocketContext;
+    return openOperation({ args, type, turns, show: (result) => result, onEnd: operations.begin(), logger });
+  }
+
   function serve(webSocket: WebSocket): void {
-    const client = clients.add(webSocket);
-    const closed = protocol.opened(
+    let receive: ((message: string) => Promise<void>) | undefined;
+    let closed: ((code: number, reason: string) => Promise<void>) | undefined;
+    const socket = clients.add(webSocket, (message) => {
+      receive?.(message).catch((error) => {
+        logger.error({ err: error }, 'a WebSocket message could not be handled');
+        client.close(closeCodes.internalError, 'Internal error');
+      });
+    });
+    const client: ClientSocket = {
+      send: socket.send,
+      // What runs for a client that is being closed ends now, whenever that client notices.
+      close(code, reason) {
+        socket.close(code, reason);
+        leave(code, reason);
+      },
+      get closing() {
+        return socket.closing;
+      },
+    };
+
+    function leave(code: number, reason: string): void {
+      closed?.(code, reason).catch((error) => logger.error({ err: error }, 'a WebSocket ended badly'));
+      closed = undefined;
+    }
+
+    closed = protocol.opened(
       {
         protocol: webSocket.protocol,
         send: client.send,
         close: client.close,
-        onMessage: (receive) =>
-          webSocket.on('message', (message) => {
-            receive(String(message)).catch((error) => {
-              logger.error({ err: error }, 'a WebSocket message could not be handled');
-              client.close(closeCodes.internalError, 'Internal error');
-            });
-          }),
+        onMessage(handle) {
+          receive = handle;
+        },
       },
-      { client, principal: null, unwatch: () => {} },
+      { client, turns: createTurns(resultsUnderWay), principal: null, unwatch: () => {} },
     );
-    webSocket.once('close', (code, reason) => {
-      closed(code, String(reason)).catch((error) => logger.error({ err: error }, 'a WebSocket ended badly'));
-    });
+    webSocket.once('close', (code, reason) => leave(code, String(reason)));
   }
 
   return {
@@ -122,6 +158,9 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
       server.handleUpgrade(request, socket, head, serve);
     },
     async [Symbol.asyncDispose]() {
+      stopping = true;
+      await operations.ended(lastWordsMilliseconds);
+      await loopTurn(); // For the `complete` that follows an operation's end.
       await clients.closeAll(closeCodes.goingAway, 'The server is stopping.');
       server.close();
     },
@@ -138,6 +177,13 @@ async function authenticateParams(
   throw new DomainError('UNAUTHENTICATED', 'Send {"authorization": "Bearer slc_…"} as connectionParams.');
 }
 
+function overloaded(message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code: 'OVERLOADED', retryAfterSeconds: 1 } });
+}
+
+/** The HTTP server has let go of the socket: an error on it is ours to hear. */
 function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.on('error', () => {});
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }

@@ -3,6 +3,7 @@ import type { CompletionId } from '../../contracts/ids.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
 import type { Completion, CompletionFilter, CompletionStore, Page, PageRequest } from '../../contracts/stores.ts';
 import { type Principal, requireScope, seesProject, visibleProject } from '../access/principal.ts';
+import { requireStorable } from '../text.ts';
 import type { CreateCompletion } from './create.ts';
 import type { ReadEvents } from './events.ts';
 import { isFinal } from './settle.ts';
@@ -60,7 +61,7 @@ export function createCompletions({ create, readEvents, completions, jobs }: Com
     const { id } = completion;
     // Attaches even for a caller that has left already: leaving is what ends a completion that only it waited for.
     const leaving = new AbortController();
-    const { events } = await readEvents(principal, { type: 'id', id }, beyondAnyEvent, leaving.signal);
+    const { events } = await readEvents(principal, { type: 'known', completion }, beyondAnyEvent, leaving.signal);
     const leave = () => leaving.abort();
     if (signal.aborted) leave();
     else signal.addEventListener('abort', leave, { once: true });
@@ -86,6 +87,7 @@ export function createCompletions({ create, readEvents, completions, jobs }: Com
     },
     async list(principal, filter, page) {
       requireScope(principal, 'COMPLETIONS');
+      requireStorable({ user: filter.user, model: filter.model });
       return completions.list({ ...filter, projectId: visibleProject(principal, filter.projectId) }, page);
     },
   };

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiKeyId } from '../../contracts/ids.ts';
 import type { Completion, CompletionStore } from '../../contracts/stores.ts';
 
@@ -21,37 +20,59 @@ export interface Creations {
 const pollMilliseconds = 500;
 
 export function createCreations(completions: CompletionStore): Creations {
-  const waiting = new Map<string, Set<AbortController>>();
+  const waiting = new Map<string, Set<() => void>>();
   const nameOf = (apiKeyId: ApiKeyId, idempotencyKey: string) => `${apiKeyId} ${idempotencyKey}`;
 
-  async function sleepUntilHint(name: string, milliseconds: number, signal: AbortSignal): Promise<void> {
-    const hint = new AbortController();
+  /** Hints from now on; one that comes before somebody sleeps makes the next sleep short. */
+  function listen(name: string) {
+    let hinted = false;
+    let wake = () => {};
+    const hint = () => {
+      hinted = true;
+      wake();
+    };
     const others = waiting.get(name) ?? new Set();
     waiting.set(name, others.add(hint));
-    try {
-      await delay(milliseconds, undefined, { signal: AbortSignal.any([signal, hint.signal]), ref: false });
-    } catch {
-      // A hint or the caller's leaving; either way it is time to look.
-    } finally {
-      others.delete(hint);
-      if (others.size === 0 && waiting.get(name) === others) waiting.delete(name);
-    }
+    return {
+      sleep: (milliseconds: number) =>
+        new Promise<void>((resolve) => {
+          const timer = setTimeout(wakeUp, hinted ? 0 : milliseconds).unref();
+          hinted = false;
+          wake = wakeUp;
+          function wakeUp(): void {
+            clearTimeout(timer);
+            hinted = false;
+            resolve();
+          }
+        }),
+      hint,
+      [Symbol.dispose]() {
+        others.delete(hint);
+        if (others.size === 0 && waiting.get(name) === others) waiting.delete(name);
+      },
+    };
   }
 
   return {
     notify({ apiKeyId, idempotencyKey }) {
       if (idempotencyKey === null) return;
-      for (const hint of waiting.get(nameOf(apiKeyId, idempotencyKey)) ?? []) hint.abort();
+      for (const hint of waiting.get(nameOf(apiKeyId, idempotencyKey)) ?? []) hint();
     },
 
     async waitFor(apiKeyId, idempotencyKey, seconds, signal) {
       const giveUpAt = performance.now() + seconds * 1_000;
-      const name = nameOf(apiKeyId, idempotencyKey);
-      for (;;) {
-        const completion = await completions.findByIdempotencyKey(apiKeyId, idempotencyKey);
-        const left = giveUpAt - performance.now();
-        if (completion || signal.aborted || left <= 0) return completion;
-        await sleepUntilHint(name, Math.min(pollMilliseconds, left), signal);
+      // Before the first look: what is created between a look and a sleep must not be slept through.
+      using hints = listen(nameOf(apiKeyId, idempotencyKey));
+      signal.addEventListener('abort', hints.hint, { once: true });
+      try {
+        for (;;) {
+          const completion = await completions.findByIdempotencyKey(apiKeyId, idempotencyKey);
+          const left = giveUpAt - performance.now();
+          if (completion || signal.aborted || left <= 0) return completion;
+          await hints.sleep(Math.min(pollMilliseconds, left));
+        }
+      } finally {
+        signal.removeEventListener('abort', hints.hint);
       }
     },
   };

@@ -1,15 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { Completion, CompletionStore } from '../../contracts/stores.ts';
 import type { LogEvent, TokenLog } from '../../contracts/token-log.ts';
 import { replayText } from '../../lib/text-index.ts';
 import { type Principal, requireScope, seesProject } from '../access/principal.ts';
+import { requireStorable } from '../text.ts';
 import type { Creations } from './creations.ts';
 import { isFinal, terminalEventOf } from './settle.ts';
 
-/** Which completion: by id, or by the idempotency key that the same API key created (or is creating) it with. */
+/** Which completion: by id, by the idempotency key that the same API key created (or is creating) it with, or one at hand. */
 export type CompletionTarget =
   | { readonly type: 'id'; readonly id: CompletionId }
+  | { readonly type: 'known'; readonly completion: Completion }
   | { readonly type: 'idempotency-key'; readonly idempotencyKey: string };
 
 /** The events of one completion to one reader. */
@@ -38,30 +41,52 @@ export interface ReadEventsOptions {
 
 export function createReadEvents({ completions, log, creations, pipelineWaitSeconds }: ReadEventsOptions): ReadEvents {
   async function locate(principal: Principal, target: CompletionTarget, signal: AbortSignal): Promise<Completion> {
-    const completion =
-      target.type === 'id'
-        ? (await completions.find([target.id]))[0]
-        : await creations.waitFor(principal.apiKeyId, target.idempotencyKey, pipelineWaitSeconds, signal);
+    const completion = await lookUp(principal, target, signal);
     if (!completion || !seesProject(principal, completion.projectId)) {
       throw new DomainError('NOT_FOUND', 'There is no such completion.');
     }
     return completion;
   }
 
+  async function lookUp(
+    { apiKeyId }: Principal,
+    target: CompletionTarget,
+    signal: AbortSignal,
+  ): Promise<Completion | undefined> {
+    switch (target.type) {
+      case 'id':
+        return (await completions.find([target.id]))[0];
+      case 'known':
+        return target.completion;
+      case 'idempotency-key':
+        requireStorable({ idempotencyKey: target.idempotencyKey });
+        return creations.waitFor(apiKeyId, target.idempotencyKey, pipelineWaitSeconds, signal);
+      default:
+        return target satisfies never;
+    }
+  }
+
   return async (principal, target, after, signal) => {
     requireScope(principal, 'COMPLETIONS');
     const completion = await locate(principal, target, signal);
     const completionId = completion.id;
-    const live = await log.read(completionId, after, signal);
-    if (live) return { completionId, events: live };
-    const final = isFinal(completion) ? completion : (await completions.find([completionId]))[0];
-    if (!final || !isFinal(final)) {
-      // Its process died a moment ago; the lease's end settles it.
-      throw new DomainError('OVERLOADED', 'The completion is being recovered.', { retryAfterSeconds: 1 });
+    const giveUpAt = performance.now() + pipelineWaitSeconds * 1_000;
+    for (let known = completion; ; ) {
+      const live = await log.read(completionId, after, signal);
+      if (live) return { completionId, events: live };
+      if (isFinal(known)) return { completionId, events: fromArray(storedEvents(known, after)) };
+      known = (await completions.find([completionId]))[0] ?? known;
+      if (isFinal(known)) continue;
+      // Admitted this very moment and about to have its log; or its process died, and the lease's end settles it.
+      if (performance.now() > giveUpAt) {
+        throw new DomainError('OVERLOADED', 'The completion is being recovered.', { retryAfterSeconds: 1 });
+      }
+      await delay(launchPollMilliseconds, undefined, { signal, ref: false });
     }
-    return { completionId, events: fromArray(storedEvents(final, after)) };
   };
 }
+
+const launchPollMilliseconds = 50;
 
 /** What a late reader of the log would have got, rebuilt from the store. */
 export function storedEvents(completion: Completion, after: number): readonly LogEvent[] {

@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { Authenticator } from '../domain/access/authenticate.ts';
+import type { OpenAiFaceOptions } from '../openai/context.ts';
+import { createOpenAiFace } from '../openai/face.ts';
+import { authenticateHeader } from './authenticate.ts';
+import { readBody } from './read-body.ts';
+import type { Handler } from './server.ts';
+
+export interface OpenAiHandlerOptions extends Omit<OpenAiFaceOptions, 'authenticate'> {
+  readonly authenticator: Authenticator;
+}
+
+/** The OpenAI API, at `/v1`. */
+export function createOpenAiHandler({ authenticator, ...options }: OpenAiHandlerOptions): Handler {
+  const face = createOpenAiFace({
+    ...options,
+    authenticate: (authorization) => authenticateHeader(authenticator, authorization),
+  });
+  const tooLarge = new WeakSet<object>();
+  const answer = getRequestListener(
+    (request, { incoming }) => face.fetch(request, { bodyTooLarge: tooLarge.has(incoming) }),
+    { overrideGlobalObjects: false, hostname: 'localhost' },
+  );
+
+  return async (request, response) => {
+    const path = request.url?.split('?', 1)[0] ?? '';
+    if (path !== '/v1' && !path.startsWith('/v1/')) return false;
+    if (request.method === 'POST') {
+      const body = await readBodyUnlessGone(request, options.requestBytes);
+      if (body === 'gone') return true;
+      // Read here so that its size is bounded; the listener takes it from there.
+      if (body) Object.assign(request, { rawBody: body });
+      else tooLarge.add(request);
+    }
+    await answer(request, response);
+    return true;
+  };
+}
+
+async function readBodyUnlessGone(
+  request: IncomingMessage,
+  largestBytes: number,
+): Promise<Buffer | undefined | 'gone'> {
+  try {
+    return await readBody(request, largestBytes);
+  } catch (error) {
+    if (request.destroyed) return 'gone';
+    throw error;
+  }
+}
