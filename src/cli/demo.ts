@@ -17,6 +17,8 @@ import { createProcessTerminal, type Terminal } from './terminal.ts';
 export type Progress = <T>(label: string, work: () => Promise<T>) => Promise<T>;
 
 const prompt = 'Write a short article about artificial intelligence';
+/** Cool enough for a small model to keep to its subject. */
+const temperature = 0.3;
 const keySeconds = 3_600;
 
 /**
@@ -120,7 +122,7 @@ async function streamArticle(caller: ServerConnection, model: string, progress: 
   let column = 0;
   try {
     const completion = await complete(caller, terminal, {
-      input: { model, messages: [{ role: 'USER', content: prompt }] },
+      input: { model, temperature, messages: [{ role: 'USER', content: prompt }] },
       async onText(text) {
         showFirstText();
         await loading;
@@ -165,7 +167,9 @@ function formatUsage({ id, model, finishReason, usage, timings }: UsageRecord): 
 
 function invitation(url: string, model: string, secret: string): string {
   const query = `mutation($input: CreateCompletionInput!) { createCompletion(input: $input) { ... on CreateCompletionPayload { completion { choices { text } usage { promptTokens completionTokens } } } ... on UserError { code message } } }`;
-  const variables = { input: { model, mode: 'WAIT', maxTokens: 64, messages: [{ role: 'USER', content: prompt }] } };
+  const variables = {
+    input: { model, mode: 'WAIT', maxTokens: 64, temperature, messages: [{ role: 'USER', content: prompt }] },
+  };
   return [
     `GraphQL   ${url}/graphql`,
     `GraphiQL  ${url}/graphql in a browser`,
