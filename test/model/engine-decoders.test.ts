@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { ProjectId } from '../../src/contracts/ids.ts';
 import { createDecodeLoop } from '../../src/inference/child/decode-loop.ts';
@@ -64,6 +67,30 @@ for (const model of modelsAtHand()) {
       expect(native).toHaveLength(8);
       expect(new Set(native).size).toBeGreaterThan(4);
       expect(open).toEqual(native);
+    });
+
+    it('keeps what it evaluated while memory is being collected', async () => {
+      setFlagsFromString('--expose-gc');
+      const collectGarbage = runInNewContext('gc') as () => void;
+      const settings = { modelPath: model.path, contextSize: 256, sequences: 3, threads: 1, gpuLayers: 0 };
+      const { decoder } = await openEngine(settings, () => {});
+      using sampler = decoder.sampler(sampling);
+      const answer = async (sequence: number, betweenSteps: () => Promise<void>) => {
+        const tokens = [1, 300, 301, 302];
+        for (let position = 0; tokens.length < 20; ) {
+          const [token] = await decoder.step([{ sequence, position, tokens: tokens.slice(position), sampler }]);
+          position = tokens.length;
+          tokens.push(token!);
+          await betweenSteps();
+        }
+        return tokens;
+      };
+      const undisturbed = await answer(0, async () => {});
+      const disturbed = await answer(1, async () => {
+        collectGarbage();
+        await nextTurn();
+      });
+      expect(disturbed).toEqual(undisturbed);
     });
   });
 }

@@ -42,11 +42,19 @@ interface PrivateEntries {
   readonly sequenceIds: readonly number[];
 }
 
+/** A sequence that is garbage-collected clears its cells in the native context: ours must live as long as the decoder. */
+interface NativeDecoder extends Decoder {
+  readonly alive: readonly LlamaContextSequence[];
+}
+
 interface NativeChoiceSampler extends Sampler {
   readonly native: NativeSampler;
 }
 
-export function nativeDecoder(context: LlamaContext, sequences: readonly LlamaContextSequence[]): Decoder | undefined {
+export function nativeDecoder(
+  context: LlamaContext,
+  sequences: readonly LlamaContextSequence[],
+): NativeDecoder | undefined {
   const entries = privateEntries(context, sequences);
   if (entries === undefined) return undefined;
   const { context: native, createSampler, sequenceIds } = entries;
@@ -55,6 +63,7 @@ export function nativeDecoder(context: LlamaContext, sequences: readonly LlamaCo
   const lengths = sequences.map(() => 0);
 
   return {
+    alive: sequences,
     sequences: sequences.length,
     contextSize: context.contextSize,
     batchSize: context.batchSize,
