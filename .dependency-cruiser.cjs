@@ -34,6 +34,7 @@ module.exports = {
     layer('bus-imports-contracts', '^src/bus/', foundation),
     layer('store-imports-contracts', '^src/store/', foundation),
     layer('graphql-imports-domain', '^src/graphql/', ['^src/domain/', ...foundation]),
+    layer('openai-imports-domain', '^src/openai/', ['^src/domain/', ...foundation]),
     layer('http-imports-faces', '^src/http/', ['^src/graphql/', '^src/openai/', '^src/domain/', ...foundation]),
     layer('cli-imports-roots', '^src/cli/', ['^src/(app|server|worker|config|logger)\\.ts$', ...foundation]),
     {
@@ -45,6 +46,7 @@ module.exports = {
     home('node-llama-cpp', 'node-llama-cpp', '^src/inference/llama/'),
     home('prisma', '@prisma|pg|@electric-sql', '^src/store/'),
     home('pothos', '@pothos', '^src/graphql/'),
+    home('hono', 'hono|@hono', '^src/(openai|http)/'),
     home('websocket', 'ws', '^src/(http|cli)/'),
     { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: 'generated' }, to: {} },
   ],

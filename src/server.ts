@@ -5,6 +5,7 @@ import type { Logger } from './contracts/logger.ts';
 import { createSchema } from './graphql/schema.ts';
 import { createGraphqlHandler } from './http/graphql.ts';
 import { createHealthHandler } from './http/health.ts';
+import { createOpenAiHandler } from './http/openai.ts';
 import { writeOperatorFile } from './http/operator-file.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { createWebSocketEndpoint } from './http/websocket.ts';
@@ -78,6 +79,7 @@ async function listenFor(app: App, config: Config, logger: Logger, opened: Dispo
       handlers: [
         createHealthHandler({ notReadyBecause: () => notReadyBecause(app) }),
         createGraphqlHandler({ ...shared, graphiql, requestBytes: limits.requestBytes }),
+        createOpenAiHandler({ ...shared, requestBytes: limits.requestBytes }),
       ],
       onUpgrade: webSockets.upgrade,
       onError: (error) => logger.error({ err: error }, 'a request failed'),

@@ -52,6 +52,8 @@ export interface ErrorFacts {
   readonly limit?: bigint;
   readonly used?: bigint;
   readonly resetsAt?: Date;
+  /** RATE_LIMITED, QUOTA_EXCEEDED: the request alone is larger than the limit, so waiting cannot help. */
+  readonly neverFits?: true;
 }
 
 export type LimitName =

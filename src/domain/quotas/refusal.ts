@@ -20,6 +20,7 @@ export function limitError(refusal: LimitRefusal): DomainError {
       limit,
       used,
       ...(resetsAt ? { resetsAt } : {}),
+      ...(neverFits ? { neverFits } : {}),
     },
   );
 }
