@@ -207,7 +207,7 @@ export interface CompletionStore {
   /** Unfinished completions whose lease ended before the moment: their process is dead. Oldest first. */
   abandoned(leaseEndedBefore: Date, limit: number): Promise<readonly Completion[]>;
 
-  /** Gives an unfinished completion a new lease under the next epoch; false where somebody else was faster. For running a waiting one again. */
+  /** Gives an unfinished completion a new lease under the given epoch, the one after its own; false where somebody else was faster. For running a waiting one again. */
   adopt(id: CompletionId, epoch: number, leaseUntil: Date): Promise<boolean>;
 }
 

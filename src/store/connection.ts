@@ -36,7 +36,16 @@ export function embeddedAddress(host: string, port: number): DatabaseAddress {
     label: 'the embedded database',
     schema: 'public',
     oneSession: true,
-    pool: { host, port, user: 'postgres', database: 'postgres', ssl: false, max: 1, idleTimeoutMillis: 0 },
+    pool: {
+      host,
+      port,
+      user: 'postgres',
+      database: 'postgres',
+      ssl: false,
+      max: 1,
+      idleTimeoutMillis: 0,
+      connectionTimeoutMillis: 30_000,
+    },
   };
 }
 

@@ -33,7 +33,7 @@ const unavailableCodes = new Set([
   '28000',
   '28P01',
   '3D000',
-  // Prisma: unreachable, timed out, closed, no connection in time, too many connections, write conflict.
+  // Prisma: unreachable, timed out, closed, no connection or transaction in time, too many connections, write conflict.
   'P1000',
   'P1001',
   'P1002',
@@ -42,6 +42,7 @@ const unavailableCodes = new Set([
   'P1010',
   'P1017',
   'P2024',
+  'P2028',
   'P2034',
   'P2037',
 ]);

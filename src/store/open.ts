@@ -42,7 +42,7 @@ export async function openDatabase(options: StoreOptions): Promise<Database> {
   const connected = await connect(options);
   const { address, pool } = connected;
   const adapter = new PrismaPg(pool, { schema: address.schema, statementNameGenerator: preparedStatementName });
-  const prisma = new PrismaClient({ adapter });
+  const prisma = new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: 10_000 } });
   return {
     address,
     pool,
@@ -119,7 +119,8 @@ async function connectTo(address: DatabaseAddress, log: Logger): Promise<Connect
 /** Migrations take one connection: the embedded database's only one, elsewhere one for the purpose. */
 async function migrateOver(address: DatabaseAddress, pool: pg.Pool): Promise<readonly string[]> {
   if (address.oneSession) return applyMigrations(pool, address.schema);
-  const single = connectionPool(address, { max: 1 });
+  // What rewrites a large table may take its time, and so may waiting for another process that does.
+  const single = connectionPool(address, { max: 1, statement_timeout: false });
   try {
     return await applyMigrations(single, address.schema);
   } finally {
