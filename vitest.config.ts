@@ -19,7 +19,7 @@ export default defineConfig({
       project('api', ['test/api/**/*.test.ts'], 60_000, databaseTemplate),
       project('openai', ['test/openai/**/*.test.ts'], 60_000, databaseTemplate),
       project('faults', ['test/faults/**/*.test.ts'], 120_000, databaseTemplate),
-      project('clients', ['test/clients/**/*.test.ts'], 60_000, databaseTemplate),
+      project('clients', ['test/clients/**/*.test.ts'], 60_000, ['test/clients/start-service.ts']),
       project('browser', ['test/browser/**/*.test.ts'], 120_000, databaseTemplate),
       project('model', ['test/model/**/*.test.ts'], 120_000, databaseTemplate),
     ],

@@ -1,0 +1,21 @@
+import { serverAudits } from 'graphql-http';
+import { describe, expect, it } from 'vitest';
+import { endpoint, newKey } from './service.ts';
+
+const { authorization } = await newKey();
+
+describe('GraphQL over HTTP, as graphql-http audits it', () => {
+  const withKey: typeof fetch = (input, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set('authorization', authorization);
+    return fetch(input, { ...init, headers });
+  };
+
+  it.each(serverAudits({ url: endpoint, fetchFn: withKey }))('with a key: $id $name', async ({ fn }) => {
+    expect(await fn()).toMatchObject({ status: 'ok' });
+  });
+
+  it.each(serverAudits({ url: endpoint, fetchFn: fetch }))('anonymously: $id $name', async ({ fn }) => {
+    expect(await fn()).toMatchObject({ status: 'ok' });
+  });
+});
