@@ -47,6 +47,19 @@ const unavailableCodes = new Set([
   'P2037',
 ]);
 
+/** What Prisma's driver adapter turned an error into, of which it keeps no code. */
+const unavailableKinds = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TlsConnectionError',
+  'TooManyConnections',
+  'TransactionWriteConflict',
+  'AuthenticationFailed',
+  'DatabaseAccessDenied',
+  'DatabaseDoesNotExist',
+]);
+
 /** pg reports these without a code. */
 const unavailableMessage =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after calling end|timeout expired|Connection ended unexpectedly)/;
@@ -64,6 +77,7 @@ function unavailabilityOf(error: unknown): string | undefined {
   for (const link of chainOf(error)) {
     if (typeof link.code === 'string' && unavailableCodes.has(link.code)) return link.code;
     if (typeof link.originalCode === 'string' && unavailableCodes.has(link.originalCode)) return link.originalCode;
+    if (typeof link.kind === 'string' && unavailableKinds.has(link.kind)) return link.kind;
     const message = typeof link.message === 'string' ? unavailableMessage.exec(link.message)?.[0] : undefined;
     if (message) return message;
   }
@@ -73,6 +87,7 @@ function unavailabilityOf(error: unknown): string | undefined {
 interface ErrorLike {
   readonly code?: unknown;
   readonly originalCode?: unknown;
+  readonly kind?: unknown;
   readonly message?: unknown;
   readonly cause?: unknown;
   readonly errors?: unknown;
