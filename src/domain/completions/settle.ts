@@ -33,17 +33,22 @@ export interface SettleOptions {
 export function createSettle(options: SettleOptions): Settle {
   const { completions, log, checkpoints, abandonment, signals, logger, signal } = options;
   return async (settlement) => {
-    const completion = await retryWithBackoff(() => completions.finalise(settlement), {
-      signal,
-      shouldRetry: (error) => error instanceof StoreUnavailableError,
-      onRetry: (error, delayMilliseconds) =>
-        logger.warn(
-          { err: error, completionId: settlement.id, delayMilliseconds },
-          'settlement waits for the database',
-        ),
-    });
-    checkpoints.remove(settlement.id);
-    abandonment.forget(settlement.id);
+    let completion: Completion;
+    try {
+      completion = await retryWithBackoff(() => completions.finalise(settlement), {
+        signal,
+        shouldRetry: (error) => error instanceof StoreUnavailableError,
+        onRetry: (error, delayMilliseconds) =>
+          logger.warn(
+            { err: error, completionId: settlement.id, delayMilliseconds },
+            'settlement waits for the database',
+          ),
+      });
+    } finally {
+      // Settled, or given up on: then nobody renews the lease, and its end has the completion settled from its last checkpoint.
+      checkpoints.remove(settlement.id);
+      abandonment.forget(settlement.id);
+    }
     // The store's word counts: where somebody else ended it first, readers get that ending.
     await log.finalise(completion.id, settlement.epoch, terminalEventOf(completion), completion.lastSeq);
     signals.publish({ type: 'usage-recorded', projectId: completion.projectId, completionId: completion.id });
