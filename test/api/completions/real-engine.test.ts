@@ -11,6 +11,7 @@ import {
   serverSentEvents,
   textOf,
 } from '../../kit/completions.ts';
+import { endlessBias } from '../../kit/endless.ts';
 
 const prompt = 'Once upon a time';
 const greedy = { model: 'default', prompt, temperature: 0 };
@@ -18,18 +19,12 @@ const greedy = { model: 'default', prompt, temperature: 0 };
 describe('completions by the starter model', () => {
   let app: TestApp;
   let client: Client;
-  /** The logit bias under which a text goes on until it is stopped: the model's control tokens are its last ones. */
   let withoutEnd: Readonly<Record<string, number>>;
 
   beforeAll(async () => {
     app = await startApp();
     client = await app.newClient();
-    // The first completion loads the model, which tells its vocabulary.
-    await complete(client, { ...greedy, maxTokens: 1 });
-    const { model } = await client.execute<{ model: { facts: { vocabularySize: number } } }>(
-      '{ model(name: "default") { facts { vocabularySize } } }',
-    );
-    withoutEnd = Object.fromEntries([1, 2, 3].map((back) => [model.facts.vocabularySize - back, -100]));
+    withoutEnd = await endlessBias(client);
   });
   afterAll(() => app?.[Symbol.asyncDispose]());
 

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { createScriptedInference } from '../../../src/inference/scripted.ts';
+import { startApp } from '../../kit/app.ts';
+import { allEvents, complete, create, refusal } from '../../kit/completions.ts';
+import { readEventStream, resultOf } from '../../kit/event-stream.ts';
+import { openSocket } from '../../kit/socket.ts';
+import { waitFor } from '../../kit/wait-for.ts';
+
+const prompt = 'one two three four five six';
+const input = { model: 'scripted', prompt };
+
+test('a stop refuses new work, lets streams finish, and every reader has the end before its connection closes', async () => {
+  const inference = createScriptedInference();
+  await using app = await startApp({ inference });
+  const client = await app.newClient();
+  inference.hold();
+  const { id } = await complete(client, { ...input, mode: 'STREAM' });
+  const overWebSocket = allEvents(client, { id });
+  const overSse = readEventStream(client, { id });
+  const waiting = create(client, { ...input, prompt: 'waited for' });
+  await waitFor('both to run', () => inference.running === 2);
+
+  const socket = await openSocket(app.url, client.secret);
+  const stopped = app.server.stop();
+  expect((await fetch(`${app.url}/readyz`)).status).toBe(503);
+  expect(await refusal(client, input)).toMatchObject({ code: 'OVERLOADED', retryAfterSeconds: 1 });
+  inference.release();
+
+  expect((await overWebSocket).at(-1)).toMatchObject({ completion: { status: 'SUCCEEDED' } });
+  const wire = await overSse;
+  expect(wire.at(-1)!.event).toBe('complete');
+  expect(resultOf(wire.at(-2)!).data!.completionEvents.completion!.choices[0]!.text).toBe(prompt);
+  expect((await waiting).completion).toMatchObject({ status: 'SUCCEEDED' });
+  expect((await socket.closed).code).toBe(1001);
+  await stopped;
+});
+
+test('what does not finish in time is told so and billed, to every reader', async () => {
+  const inference = createScriptedInference();
+  await using app = await startApp({ inference, config: { streams: { drainSeconds: 0.3 } } });
+  const client = await app.newClient();
+  inference.hold();
+  inference.allow(2);
+  const { id } = await complete(client, { ...input, mode: 'STREAM' });
+  const overWebSocket = allEvents(client, { id });
+  const overSse = readEventStream(client, { id });
+  const waiting = create(client, { ...input, prompt: '' });
+  const inTheLine = create(client, { ...input, prompt: 'waited for' });
+  await waitFor('both to run', () => inference.running === 2);
+  await app.server.stop();
+
+  const [last] = (await overWebSocket).slice(-1);
+  expect(last).toMatchObject({ __typename: 'CompletionFailed', error: { code: 'INTERRUPTED' } });
+  expect(last!.completion).toMatchObject({ status: 'FAILED', usage: { completionTokens: 2 } });
+  const wire = await overSse;
+  expect(wire.at(-1)!.event).toBe('complete');
+  expect(resultOf(wire.at(-2)!).data!.completionEvents).toEqual(last);
+  expect((await inTheLine).completion).toMatchObject({ status: 'FAILED', error: { code: 'INTERRUPTED' } });
+  expect((await waiting).code).toBe('INVALID_INPUT');
+});
