@@ -17,7 +17,7 @@ export default defineConfig({
       project('unit', ['test/unit/**/*.test.ts', 'test/*.test.ts'], 20_000),
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
       project('api', ['test/api/**/*.test.ts'], 60_000, databaseTemplate),
-      project('openai', ['test/openai/**/*.test.ts'], 60_000, databaseTemplate),
+      project('openai', ['test/openai/**/*.test.ts'], 60_000, [...databaseTemplate, 'test/openai/start-service.ts']),
       project('faults', ['test/faults/**/*.test.ts'], 120_000, databaseTemplate),
       project('clients', ['test/clients/**/*.test.ts'], 60_000, ['test/clients/start-service.ts']),
       project('browser', ['test/browser/**/*.test.ts'], 120_000, databaseTemplate),

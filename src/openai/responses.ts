@@ -32,7 +32,7 @@ export const completionResponse = z
     created: z.int().describe('Unix time in seconds.'),
     model: z.string().describe("The model's own name, also where the request used an alias."),
     choices: z.array(textChoice),
-    usage: usage.nullish().describe('In a stream only in the last chunk, and only on request.'),
+    usage: z.union([usage, z.null()]).optional().describe('In a stream only in the last chunk, and only on request.'),
   })
   .openapi('CompletionResponse');
 
@@ -79,7 +79,7 @@ export const chatChunk = z
         finish_reason: finishReason.nullable(),
       }),
     ),
-    usage: usage.nullish(),
+    usage: z.union([usage, z.null()]).optional(),
   })
   .openapi('ChatCompletionChunk');
 
