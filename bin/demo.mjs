@@ -1,8 +1,10 @@
 import { build, reportBuildError } from './build-steps.mjs';
 import { createProgress } from './progress.mjs';
+import { stopWithNpm } from './stop-with-npm.mjs';
 
 /** `npm run demo`: builds what is out of date, then runs the demo in this process. */
 try {
+  stopWithNpm();
   const progress = createProgress();
   await build(progress);
   const { runDemo } = await import('../dist/cli/demo.js');
