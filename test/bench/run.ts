@@ -1,0 +1,21 @@
+import { cpus, loadavg } from 'node:os';
+
+/** `npm run bench -- NAME [options]`. Each prints what it measured beside references measured in the same run. */
+const benches: Record<string, { readonly summary: string; run(argv: readonly string[]): Promise<void> }> = {
+  streams: {
+    summary: 'tokens delivered to readers: throughput and CPU a token, over WebSocket and SSE',
+    run: async (argv) => (await import('./streams/bench.ts')).benchStreams(argv),
+  },
+};
+
+const [name = '', ...argv] = process.argv.slice(2);
+const bench = benches[name];
+if (bench) {
+  const load = loadavg().map((average) => average.toFixed(1));
+  console.log(`${cpus()[0]?.model}, ${cpus().length} cores, load ${load.join(' ')}, Node.js ${process.version}`);
+  await bench.run(argv);
+} else {
+  console.log('npm run bench -- NAME [options]\n');
+  for (const [known, { summary }] of Object.entries(benches)) console.log(`  ${known}  ${summary}`);
+  process.exitCode = name === '' ? 0 : 1;
+}

@@ -1,0 +1,237 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import { endless, request, runChaoticCompletion } from '../kit/chaos.ts';
+import { startFaultyNetwork } from '../kit/faulty-network.ts';
+import { readThrough } from '../kit/persistent-reader.ts';
+import { createRandom } from '../kit/random.ts';
+import type { FromServer, Measurement } from './soak-server.ts';
+
+export interface SoakOptions {
+  readonly engine: 'llama' | 'scripted';
+  readonly streams: number;
+  readonly minutes: number;
+  readonly completions: number;
+  readonly readers: number;
+  readonly seed: number;
+}
+
+type Report = Readonly<Record<string, unknown>>;
+
+/** Streams over a faulty network for minutes; then the server must be as it was before. */
+export async function soakStreams({ engine, streams, minutes, seed }: SoakOptions): Promise<Report> {
+  const random = createRandom(seed);
+  await using server = await startSoakServer(engine, {
+    streams: { pingSeconds: 1, stallSeconds: 2, graceSeconds: 5, firstReaderSeconds: 120 },
+    limits: { queueRequests: 10_000, queuePromptTokens: 10_000_000, queueSeconds: 100_000 },
+    retention: { logSeconds: 1 },
+  });
+  const { url, adminSecret: secret } = server;
+  await using network = await startFaultyNetwork({ target: new URL(url), random, faultMilliseconds: 2_000 });
+  const input =
+    engine === 'llama'
+      ? { model: 'starter', maxTokens: 60, logitBias: await endless(url, secret, 'starter') }
+      : { model: 'scripted', maxTokens: 400 };
+  const chaos = { url, faultyUrl: network.address, secret, input, silenceMilliseconds: 5_000, random };
+
+  const signal = AbortSignal.timeout((minutes + 5) * 60_000);
+  let completions = 0;
+  let reconnections = 0;
+  let characters = 0;
+  async function runUntil(stopAt: number): Promise<void> {
+    do {
+      const outcome = await runChaoticCompletion({ ...chaos, signal });
+      completions++;
+      reconnections += outcome.reconnections;
+      characters += outcome.characters;
+    } while (Date.now() < stopAt);
+  }
+
+  // One round first: what is made once and kept is no leak.
+  await Promise.all(Array.from({ length: streams }, () => runUntil(0)));
+  const before = await server.settled();
+  await Promise.all(Array.from({ length: streams }, () => runUntil(Date.now() + minutes * 60_000)));
+  const after = await server.settled();
+  requireFlat(before, after);
+  return { completions, reconnections, characters, faults: network.happened, ...show(before, after) };
+}
+
+/** Readers that stop reading, beside one that does not. */
+export async function soakStalled({ readers }: SoakOptions): Promise<Report> {
+  await using server = await startSoakServer('scripted', { streams: { stallSeconds: 600, pingSeconds: 600 } });
+  const { url, adminSecret: secret } = server;
+  const before = await server.settled();
+  const create = async (words: number) => {
+    const document = `mutation ($input: CreateCompletionInput!) { createCompletion(input: $input) {
+      ... on CreateCompletionPayload { completion { id } } ... on UserError { message } } }`;
+    const input = { model: 'scripted', prompt: `words ${words}`, maxTokens: 900_000, mode: 'BACKGROUND' };
+    const answer = await request<{ createCompletion: { completion: { id: string } } }>(url, secret, document, {
+      input,
+    });
+    return answer.createCompletion.completion.id;
+  };
+  const read = (id: string) =>
+    readThrough({
+      url,
+      secret,
+      id,
+      transport: 'WebSocket',
+      silenceMilliseconds: 60_000,
+      signal: AbortSignal.timeout(600_000),
+    });
+
+  const long = await create(20_000);
+  const { texts } = await read(long);
+  const alone = await timed(async () => read(await create(2_000)));
+  const sockets = await Promise.all(Array.from({ length: readers }, () => openStalled(url, secret, long)));
+  await delay(2_000); // For what the operating system still takes.
+  const stalled = await server.measure();
+  const beside = await timed(async () => read(await create(2_000)));
+  const during = await server.measure();
+  for (const socket of sockets) socket.terminate();
+  const after = await server.settled();
+  if (stalled.largestBufferedBytes > 1_048_576) throw new Error(`${stalled.largestBufferedBytes} bytes are buffered`);
+  return {
+    readers,
+    offeredBytesEach: texts.join('').length * 2 * subscriptionsEach,
+    largestBufferedBytes: Math.max(stalled.largestBufferedBytes, during.largestBufferedBytes),
+    heapBytesPerStalledReader: Math.round((during.heapBytes - before.heapBytes) / readers),
+    healthyAloneSeconds: alone.seconds,
+    healthyBesideSeconds: beside.seconds,
+    healthySame: alone.result.texts[0] === beside.result.texts[0],
+    ...show(before, after),
+  };
+}
+
+/** Many completions, one after the other: the server keeps nothing of those that ended. */
+export async function soakFlat({ completions }: SoakOptions): Promise<Report> {
+  await using server = await startSoakServer('scripted', { retention: { logSeconds: 0.5 } });
+  const { url, adminSecret: secret } = server;
+  const document = `mutation { createCompletion(input: { model: "scripted", prompt: "one two three four" }) {
+    ... on CreateCompletionPayload { completion { status choices { text } } } ... on UserError { message } } }`;
+  async function run(count: number): Promise<void> {
+    let left = count;
+    await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        while (left-- > 0) {
+          const answer = await request<{ createCompletion: { completion?: { status: string } } }>(
+            url,
+            secret,
+            document,
+            {},
+          );
+          if (answer.createCompletion.completion?.status !== 'SUCCEEDED') throw new Error(JSON.stringify(answer));
+        }
+      }),
+    );
+  }
+  await run(Math.ceil(completions / 10));
+  const before = await server.settled();
+  const { seconds } = await timed(() => run(completions));
+  const after = await server.settled();
+  requireFlat(before, after);
+  return { completions, perSecond: Math.round(completions / seconds), ...show(before, after) };
+}
+
+interface SoakServer extends AsyncDisposable {
+  readonly url: string;
+  readonly adminSecret: string;
+  measure(): Promise<Measurement>;
+  /** Once the connections are closed and the logs are let go. */
+  settled(): Promise<Measurement>;
+}
+
+async function startSoakServer(engine: SoakOptions['engine'], config: object): Promise<SoakServer> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'sluice-soak-'));
+  const path = join(dataDirectory, 'sluice.config.json');
+  const starter = { name: 'starter', source: `file:${resolve('models/starter.gguf')}`, contextSize: 512, threads: 1 };
+  await writeFile(path, JSON.stringify({ models: [starter], ...config }));
+  const child = fork(new URL('./soak-server.ts', import.meta.url), {
+    execArgv: ['--import', 'tsx', '--expose-gc'],
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      SLUICE_PORT: '0',
+      SLUICE_DATA_DIR: dataDirectory,
+      SLUICE_CONFIG: path,
+      SOAK_ENGINE: engine,
+    },
+  });
+  const ended = once(child, 'exit');
+  async function answer<T extends FromServer['type']>(type: T): Promise<Extract<FromServer, { type: T }>> {
+    const [message] = (await Promise.race([once(child, 'message'), ended])) as [FromServer | number];
+    if (typeof message === 'object' && message?.type === type) return message as Extract<FromServer, { type: T }>;
+    throw new Error('the server ended');
+  }
+  const { url, adminSecret } = await answer('ready');
+
+  async function measure(): Promise<Measurement> {
+    child.send({ type: 'measure' });
+    return (await answer('measured')).measurement;
+  }
+
+  return {
+    url,
+    adminSecret,
+    measure,
+    async settled() {
+      for (let i = 0; ; i++) {
+        await delay(1_000);
+        const measured = await measure();
+        if (i > 12 || ((measured.resources.TCPSocketWrap ?? 0) === 0 && i > 6)) return measured;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      child.send({ type: 'stop' });
+      await ended;
+      await rm(dataDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+const subscriptionsEach = 4;
+
+/** Subscribes, and reads nothing of what comes. */
+async function openStalled(url: string, secret: string, id: string): Promise<WebSocket> {
+  const socket = new WebSocket(`${url.replace(/^http/u, 'ws')}/graphql`, 'graphql-transport-ws');
+  await once(socket, 'open');
+  socket.on('error', () => {});
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${secret}` } }));
+  await once(socket, 'message');
+  socket.pause();
+  const query =
+    'subscription ($id: ID!) { completionEvents(id: $id) { seq ... on CompletionDelta { text choices { text } } } }';
+  for (let i = 0; i < subscriptionsEach; i++) {
+    socket.send(JSON.stringify({ id: String(i), type: 'subscribe', payload: { query, variables: { id } } }));
+  }
+  return socket;
+}
+
+function requireFlat(before: Measurement, after: Measurement): void {
+  const growth = after.heapBytes / before.heapBytes - 1;
+  if (growth > 0.1)
+    throw new Error(`the heap grew by ${Math.round(growth * 100)} %: ${JSON.stringify({ before, after })}`);
+  for (const [name, count] of Object.entries(after.resources)) {
+    const most = (before.resources[name] ?? 0) + 2;
+    if (count > most) throw new Error(`${count} ${name} are left, ${before.resources[name] ?? 0} were there`);
+  }
+}
+
+function show(before: Measurement, after: Measurement): Report {
+  const mebibytes = (bytes: number) => Number((bytes / 1_048_576).toFixed(1));
+  return {
+    heapMebibytes: { before: mebibytes(before.heapBytes), after: mebibytes(after.heapBytes) },
+    residentMebibytes: { before: mebibytes(before.residentBytes), after: mebibytes(after.residentBytes) },
+    resources: { before: before.resources, after: after.resources },
+  };
+}
+
+async function timed<T>(run: () => Promise<T>): Promise<{ result: T; seconds: number }> {
+  const start = performance.now();
+  const result = await run();
+  return { result, seconds: Number(((performance.now() - start) / 1_000).toFixed(2)) };
+}

@@ -1,0 +1,36 @@
+import { parseArgs } from 'node:util';
+import { type SoakOptions, soakFlat, soakStalled, soakStreams } from './soak-streams.ts';
+
+/**
+ * npm run soak -- streams [--minutes 3] [--streams 200] [--engine llama|scripted]
+ * npm run soak -- stalled [--readers 1000]
+ * npm run soak -- flat [--completions 10000]
+ */
+const soaks = { streams: soakStreams, stalled: soakStalled, flat: soakFlat };
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    minutes: { type: 'string', default: '3' },
+    streams: { type: 'string', default: '200' },
+    engine: { type: 'string', default: 'llama' },
+    completions: { type: 'string', default: '10000' },
+    readers: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
+  },
+});
+const options: SoakOptions = {
+  engine: values.engine === 'scripted' ? 'scripted' : 'llama',
+  minutes: Number(values.minutes),
+  streams: Number(values.streams),
+  completions: Number(values.completions),
+  readers: Number(values.readers),
+  seed: Number(values.seed),
+};
+
+for (const name of positionals.length > 0 ? positionals : Object.keys(soaks)) {
+  const soak = soaks[name as keyof typeof soaks];
+  if (!soak) throw new Error(`there is no soak ${name}: ${Object.keys(soaks).join(', ')}`);
+  console.log(`${name} (seed ${options.seed})`);
+  console.log(JSON.stringify(await soak(options), null, 2));
+}
