@@ -109,7 +109,8 @@ function inOpenAiTerms({ code, message, facts }: DomainError): { message: string
       const [issue] = facts.issues ?? [];
       if (!issue) return { message, param: null };
       const param = parameterName(issue.path);
-      return { message: param === null ? issue.message : `Invalid value for '${param}': ${issue.message}.`, param };
+      const sentence = issue.message.replace(/\.$/u, '');
+      return { message: param === null ? `${sentence}.` : `Invalid value for '${param}': ${sentence}.`, param };
     }
     case 'MODEL_NOT_FOUND':
       return { message, param: 'model' };
