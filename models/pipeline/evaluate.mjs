@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { getLlama, LlamaChatSession, LlamaCompletion } from 'node-llama-cpp';
+import { acceptable, right } from './judge.mjs';
 
 const readJson = (name) => JSON.parse(readFileSync(new URL(`../${name}`, import.meta.url), 'utf8'));
 const { sampling, prompts } = readJson('acceptance.json');
@@ -30,40 +31,6 @@ async function answer(form, prompt, options) {
   return { text: response.trim(), ended: metadata.stopReason === 'eogToken' };
 }
 
-const finds = (pattern, text) => new RegExp(pattern, 'iu').test(text);
-
-function inLanguage(text, language) {
-  const letters = text.match(/\p{L}/gu)?.length ?? 0;
-  const chinese = text.match(/\p{Script=Han}/gu)?.length ?? 0;
-  return language === 'zh' ? chinese >= 0.6 * letters : chinese === 0;
-}
-
-function repeats(text) {
-  const sentences = text
-    .split(/[.!?。！？\n]+/)
-    .map((sentence) => sentence.trim())
-    .filter((sentence) => sentence.length >= 10);
-  return new Set(sentences).size < sentences.length;
-}
-
-function acceptable({ text, ended }, rule) {
-  return (
-    ended &&
-    !/\uFFFD|<\|/.test(text) &&
-    inLanguage(text, rule.language) &&
-    !repeats(text) &&
-    text.length >= rule.minimum &&
-    text.length <= rule.maximum &&
-    rule.match.every((pattern) => finds(pattern, text)) &&
-    !rule.reject.some((pattern) => finds(pattern, text))
-  );
-}
-
-function right({ text, ended }, item) {
-  if (!ended) return false;
-  return item.equals ? item.equals.includes(text) : item.match.every((pattern) => finds(pattern, text));
-}
-
 const uses = new Map();
 for (const item of readJson('heldout.json')) {
   const given = await answer(item.form, item.prompt, greedy);
@@ -74,7 +41,7 @@ for (const item of readJson('heldout.json')) {
   else console.log('wrong', item.form, JSON.stringify(item.prompt), '->', JSON.stringify(given.text.slice(0, 120)));
   uses.set(item.use, tally);
 }
-for (const [use, { right, ended, all }] of uses) console.log(`${use}: ${right} of ${all} right, ${ended} ended`);
+for (const [use, tally] of uses) console.log(`${use}: ${tally.right} of ${tally.all} right, ${tally.ended} ended`);
 
 for (const rule of prompts) {
   for (const form of ['chat', 'raw']) {

@@ -88,9 +88,9 @@ async function openService(terminal: Terminal): Promise<Service> {
   };
 }
 
-/** The log must not mix with the text; its warnings may. */
+/** The log must not mix with the text; what is broken may. */
 function quieter(level: Config['logLevel']): Config['logLevel'] {
-  return level === 'info' ? 'warn' : level;
+  return level === 'info' ? 'error' : level;
 }
 
 /** The configured port, or any free one (0) where that is taken. */
