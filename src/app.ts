@@ -13,6 +13,7 @@ import { type Authenticator, createAuthenticator } from './domain/access/authent
 import { type Principal, principalOf } from './domain/access/principal.ts';
 import { createPrincipalWatch, type PrincipalWatch } from './domain/access/principal-watch.ts';
 import { loadServerSecret, requireSameSecret } from './domain/access/server-secret.ts';
+import { createAudit } from './domain/audit/audit.ts';
 import { createAbandonment } from './domain/completions/abandonment.ts';
 import { createCheckpoints } from './domain/completions/checkpoints.ts';
 import { createCompletions } from './domain/completions/completions.ts';
@@ -45,8 +46,8 @@ export interface App extends AsyncDisposable {
   /** Who acts with server.json's token, or on the store itself. */
   readonly operator: Principal;
   readonly operatorToken: string;
-  /** The admin key's secret, only where this start made it. */
-  readonly adminSecret: string | undefined;
+  /** Makes the admin key of an installation that has none; its secret, only where this call made it. Call it when nothing can fail before it is shown. */
+  makeAdminKey(): Promise<string | undefined>;
   /** Ends what dead processes left, then runs jobs. */
   run(): Promise<void>;
   readonly draining: boolean;
@@ -98,7 +99,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
     serverSecret,
     resolveModel: (name) => findModel(inference.models(), name)?.name,
   });
-  const admin = await keys.ensureAdmin(config.adminKey);
+  if (config.adminKey !== undefined) await keys.ensureAdmin(config.adminKey);
   const operator = principalOf(await keys.ensureOperator());
   const operatorToken = randomBytes(32).toString('base64url');
   const apiKeys = store.apiKeys;
@@ -129,8 +130,9 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
       completions: createCompletions({ create, readEvents, completions, jobs }),
       models,
       keys,
-      projects: createProjects(store.projects),
+      projects: createProjects({ projects: store.projects, signals }),
       usage: createUsage(store.usage),
+      audit: createAudit(store.audit),
       limits,
       currency: config.currency,
     },
@@ -140,7 +142,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
     inference,
     operator,
     operatorToken,
-    adminSecret: admin?.secret,
+    makeAdminKey: async () => (await keys.ensureAdmin(config.adminKey))?.secret,
 
     async run() {
       const recovery = opened.use(createRecovery({ store, inference, jobs, settle, launch, leaseSeconds, logger }));
@@ -192,9 +194,13 @@ export async function migrate(config: Config): Promise<readonly string[]> {
 /** The store itself, entered as the operator: what the command line uses where no server runs. It runs no completions. */
 export async function openOperatorSession(config: Config): Promise<OperatorSession> {
   const app = await openApp({ config, logger: silentLogger });
+  const adminSecret = await app.makeAdminKey().catch(async (error) => {
+    await app[Symbol.asyncDispose]();
+    throw error;
+  });
   const schema = createSchema();
   return {
-    adminSecret: app.adminSecret,
+    adminSecret,
     execute(document, variables) {
       const contextValue: GraphqlContext = {
         principal: app.operator,

@@ -38,6 +38,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const app = opened.use(await openApp(appOptions));
     await app.run();
     const server = await listenFor(app, config, logger, opened);
+    // Not before the port is ours: the secret of a start that fails would be lost.
+    const adminSecret = await app.makeAdminKey();
     const operatorFile = { url: server.url, operatorToken: app.operatorToken };
     opened.use(await writeOperatorFile(config.dataDirectory, operatorFile));
     logger.info({ url: server.url }, 'listening');
@@ -46,7 +48,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     let stopped: Promise<void> | undefined;
     return {
       url: server.url,
-      adminSecret: app.adminSecret,
+      adminSecret,
       stop() {
         if (stopped) stopNow.abort();
         stopped ??= stop(app, config.streams.drainSeconds, stopNow.signal).finally(() => opened[Symbol.asyncDispose]());

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createScriptedInference } from '../../src/inference/scripted.ts';
+import { isWellFormedSecret } from '../../src/lib/api-key-secret.ts';
 import { runSluice } from '../api/cli/sluice-process.ts';
+import { startApp } from '../kit/app.ts';
 import { type Client, createClient } from '../kit/client.ts';
 import { allEvents, complete, type EventView, events, refusal, textOf } from '../kit/completions.ts';
 import { createDataDirectory, type DataDirectory } from '../kit/data-directory.ts';
@@ -48,10 +51,13 @@ describe('a server process', () => {
     const port = new URL(server.url).port;
     const second = await runSluice(['serve'], { SLUICE_DATA_DIR: other.path, SLUICE_PORT: port });
     expect(second.status).toBe(1);
-    // The first start shows the admin key on stdout only once it answers.
     expect(second.stdout).toBe('');
     expect(lines(second.stderr)).toEqual([expect.stringMatching(`127.0.0.1:${port} is in use.*--port`)]);
     expect(existsSync(join(other.path, 'server.json'))).toBe(false);
+    // No admin key was made that nobody has seen: the next start makes and shows it.
+    const inference = createScriptedInference();
+    await using next = await startApp({ dataDirectory: other.path, inference });
+    expect(isWellFormedSecret(next.adminSecret)).toBe(true);
   });
 
   it('does not start on a database that does not answer, and says which', async () => {
