@@ -5,7 +5,7 @@ import type { ApiKey, ApiKeyStore } from '../../../../src/contracts/stores.ts';
 import { createAuthenticator } from '../../../../src/domain/access/authenticate.ts';
 import { principalOf } from '../../../../src/domain/access/principal.ts';
 import { hashSecret } from '../../../../src/domain/keys/hash-secret.ts';
-import { noLimits } from '../../../../src/domain/keys/keys.ts';
+import { noLimits } from '../../../../src/domain/quotas/limits-input.ts';
 import { generateSecret } from '../../../../src/lib/api-key-secret.ts';
 
 const serverSecret = 'a secret of the server';
@@ -32,6 +32,7 @@ describe('authentication', () => {
       expiresAt: null,
       revokedAt: null,
       lastUsedAt: null,
+      previousSecretExpiresAt: null,
       ...changes,
     };
     const queries: string[] = [];

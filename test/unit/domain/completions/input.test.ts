@@ -68,7 +68,7 @@ describe('completion input', () => {
           expect((error as DomainError).facts.issues!.length).toBeGreaterThan(0);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
