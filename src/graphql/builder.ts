@@ -3,7 +3,7 @@ import ComplexityPlugin from '@pothos/plugin-complexity';
 import DataloaderPlugin from '@pothos/plugin-dataloader';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import RelayPlugin from '@pothos/plugin-relay';
-import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import ScopeAuthPlugin, { type AuthFailure } from '@pothos/plugin-scope-auth';
 import { DomainError } from '../contracts/errors.ts';
 import type { JsonValue, Scope } from '../contracts/stores.ts';
 import { hasScope } from '../domain/access/principal.ts';
@@ -42,8 +42,8 @@ export const builder = new SchemaBuilder<SchemaShape>({
     unauthorizedError: (_parent, { principal }, _info, { failure }) => {
       if (principal === null)
         return new DomainError('UNAUTHENTICATED', 'Send an API key: Authorization: Bearer slc_….');
-      const scope = failure.kind === 'AuthScope' ? ` with the scope ${String(failure.parameter)}` : '';
-      return new DomainError('FORBIDDEN', `This needs an API key${scope}.`);
+      const scope = missingScope(failure);
+      return new DomainError('FORBIDDEN', `This needs an API key${scope ? ` with the scope ${scope}` : ''}.`);
     },
   },
   relay: {
@@ -85,3 +85,9 @@ builder.mutationType({
     'Changes. Each takes one `input` and answers with a union of its payload and typed errors; UNAUTHENTICATED, FORBIDDEN and INTERNAL are top-level errors.',
 });
 builder.subscriptionType({ description: 'Observes what mutations created; starts and bills nothing.' });
+
+function missingScope(failure: AuthFailure): string | undefined {
+  if (failure.kind === 'AuthScope') return failure.scope === 'scope' ? String(failure.parameter) : undefined;
+  if (!('failures' in failure)) return undefined;
+  return failure.failures.map(missingScope).find((scope) => scope !== undefined);
+}

@@ -79,7 +79,7 @@ test('a key that is made opens the server by its address, until it is revoked', 
   expect(await runHere(['complete', 'hello'], remote)).toEqual({ status: 0, stdout: 'hello', stderr: '' });
   const forbidden = await runHere(['keys', 'create', 'more'], remote);
   expect(forbidden).toMatchObject({ status: 1, stdout: '' });
-  expect(forbidden.stderr).toMatch(/^error: This needs an API key/u);
+  expect(forbidden.stderr).toMatch(/^error: This needs an API key with the scope ADMIN/u);
 
   const list = JSON.parse((await runHere(['keys', 'list', '--json'], local)).stdout) as { name: string; id: string }[];
   const { id } = list.find(({ name }) => name === 'mine')!;
