@@ -75,11 +75,9 @@ DECLARE
   v_this_month CONSTANT date := date_trunc('month', p_at AT TIME ZONE 'UTC')::date;
   v_names CONSTANT text[] := ARRAY[
     'requestsPerMinute', 'tokensPerMinute', 'concurrentCompletions', 'tokensPerDay', 'tokensPerMonth', 'costPerMonth'];
-  v_project record;
-  v_key record;
   v record;
+  v_quota quotas;
   v_seen record;
-  v_sizes bigint[];
   v_size bigint;
   v_used bigint;
   v_reserved bigint;
@@ -88,26 +86,33 @@ DECLARE
   v_per_max_token bigint;
   v_needed bigint;
   v_wait int;
-  v_least CONSTANT bigint := CASE WHEN p_max_tokens_lowerable THEN 1 ELSE p_max_tokens END;
+  v_least bigint;
   v_granted bigint := p_max_tokens;
   v_tokens bigint;
   v_cost bigint;
-  v_day date;
-  v_month date;
+  v_project_nanos bigint;
+  v_project_end bigint;
+  v_key_nanos bigint;
+  v_key_end bigint;
 BEGIN
   -- From here on the project's admissions and settlements come one by one, and each statement below sees what those before left.
-  SELECT q.*, 'PROJECT' AS scope, p.archived_at IS NULL AS active, p.requests_per_minute, p.tokens_per_minute,
-    p.concurrent_completions, p.tokens_per_day, p.tokens_per_month, p.cost_per_month
-  INTO v_project
-  FROM quotas q JOIN projects p ON p.id = q.subject_id WHERE q.subject_id = p_project_id FOR UPDATE OF q;
+  SELECT
+    p.archived_at IS NULL AND k.project_id = p.id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > p_at) AS active,
+    ARRAY[
+      p.requests_per_minute, p.tokens_per_minute, p.concurrent_completions, p.tokens_per_day, p.tokens_per_month, p.cost_per_month,
+      k.requests_per_minute, k.tokens_per_minute, k.concurrent_completions, k.tokens_per_day, k.tokens_per_month, k.cost_per_month
+    ] AS sizes,
+    pq AS project_quota,
+    kq AS key_quota,
+    -- A request that was under way at midnight may find the window already turned by a later one: it joins that.
+    greatest(v_today, pq.day, kq.day) AS day,
+    greatest(v_this_month, pq.month, kq.month) AS month
+  INTO v
+  FROM quotas pq JOIN projects p ON p.id = pq.subject_id, quotas kq JOIN api_keys k ON k.id = kq.subject_id
+  WHERE pq.subject_id = p_project_id AND kq.subject_id = p_api_key_id
+  FOR UPDATE OF pq, kq;
 
-  SELECT q.*, 'API_KEY' AS scope,
-    k.project_id = p_project_id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > p_at) AS active,
-    k.requests_per_minute, k.tokens_per_minute, k.concurrent_completions, k.tokens_per_day, k.tokens_per_month, k.cost_per_month
-  INTO v_key
-  FROM quotas q JOIN api_keys k ON k.id = q.subject_id WHERE q.subject_id = p_api_key_id FOR UPDATE OF q;
-
-  IF (v_project.active AND v_key.active) IS NOT TRUE THEN
+  IF v.active IS NOT TRUE THEN
     outcome := 'key-inactive';
     RETURN NEXT;
     RETURN;
@@ -134,45 +139,44 @@ BEGIN
     END IF;
   END IF;
 
-  FOR v_subject IN 1..2 LOOP
-    IF v_subject = 1 THEN v := v_project; ELSE v := v_key; END IF;
-    v_sizes := ARRAY[
-      v.requests_per_minute, v.tokens_per_minute, v.concurrent_completions, v.tokens_per_day, v.tokens_per_month, v.cost_per_month];
-    FOR v_index IN 1..6 LOOP
-      v_size := v_sizes[v_index];
+  IF cardinality(array_remove(v.sizes, NULL)) > 0 THEN
+    v_least := CASE WHEN p_max_tokens_lowerable THEN 1 ELSE p_max_tokens END;
+    FOR v_place IN 1..12 LOOP
+      v_size := v.sizes[v_place];
       CONTINUE WHEN v_size IS NULL;
+      IF v_place <= 6 THEN v_quota := v.project_quota; ELSE v_quota := v.key_quota; END IF;
 
       -- What is taken, as sluice_limits tells it. A request takes v_fixed + v_per_max_token × its tokens per choice.
       v_reserved := 0;
       v_resets := NULL;
       v_fixed := p_prompt_tokens;
       v_per_max_token := p_n;
-      CASE v_index
+      CASE (v_place - 1) % 6
+        WHEN 0 THEN
+          v_used := ceil(greatest(v_quota.requests_arrival_nanos - v_at, 0)::numeric * v_size / v_minute);
+          v_resets := to_timestamp(v_quota.requests_arrival_nanos / 1000000000.0);
+          v_fixed := 1;
+          v_per_max_token := 0;
         WHEN 1 THEN
-          v_used := ceil(greatest(v.requests_arrival_nanos - v_at, 0)::numeric * v_size / v_minute);
-          v_resets := to_timestamp(v.requests_arrival_nanos / 1000000000.0);
-          v_fixed := 1;
-          v_per_max_token := 0;
+          v_used := ceil(greatest(v_quota.tokens_arrival_nanos - v_at, 0)::numeric * v_size / v_minute);
+          v_resets := to_timestamp(v_quota.tokens_arrival_nanos / 1000000000.0);
         WHEN 2 THEN
-          v_used := ceil(greatest(v.tokens_arrival_nanos - v_at, 0)::numeric * v_size / v_minute);
-          v_resets := to_timestamp(v.tokens_arrival_nanos / 1000000000.0);
-        WHEN 3 THEN
-          v_used := v.concurrent;
-          v_reserved := v.concurrent;
+          v_used := v_quota.concurrent;
+          v_reserved := v_quota.concurrent;
           v_fixed := 1;
           v_per_max_token := 0;
+        WHEN 3 THEN
+          v_reserved := CASE WHEN v_quota.day >= v_today THEN v_quota.day_tokens_reserved ELSE 0 END;
+          v_used := CASE WHEN v_quota.day >= v_today THEN v_quota.day_tokens_used ELSE 0 END + v_reserved;
+          v_resets := (greatest(v_quota.day, v_today) + 1)::timestamp AT TIME ZONE 'UTC';
         WHEN 4 THEN
-          v_reserved := CASE WHEN v.day >= v_today THEN v.day_tokens_reserved ELSE 0 END;
-          v_used := CASE WHEN v.day >= v_today THEN v.day_tokens_used ELSE 0 END + v_reserved;
-          v_resets := (greatest(v.day, v_today) + 1)::timestamp AT TIME ZONE 'UTC';
+          v_reserved := CASE WHEN v_quota.month >= v_this_month THEN v_quota.month_tokens_reserved ELSE 0 END;
+          v_used := CASE WHEN v_quota.month >= v_this_month THEN v_quota.month_tokens_used ELSE 0 END + v_reserved;
+          v_resets := (greatest(v_quota.month, v_this_month) + interval '1 month')::timestamp AT TIME ZONE 'UTC';
         WHEN 5 THEN
-          v_reserved := CASE WHEN v.month >= v_this_month THEN v.month_tokens_reserved ELSE 0 END;
-          v_used := CASE WHEN v.month >= v_this_month THEN v.month_tokens_used ELSE 0 END + v_reserved;
-          v_resets := (greatest(v.month, v_this_month) + interval '1 month')::timestamp AT TIME ZONE 'UTC';
-        WHEN 6 THEN
-          v_reserved := CASE WHEN v.month >= v_this_month THEN v.month_cost_reserved ELSE 0 END;
-          v_used := CASE WHEN v.month >= v_this_month THEN v.month_cost_used ELSE 0 END + v_reserved;
-          v_resets := (greatest(v.month, v_this_month) + interval '1 month')::timestamp AT TIME ZONE 'UTC';
+          v_reserved := CASE WHEN v_quota.month >= v_this_month THEN v_quota.month_cost_reserved ELSE 0 END;
+          v_used := CASE WHEN v_quota.month >= v_this_month THEN v_quota.month_cost_used ELSE 0 END + v_reserved;
+          v_resets := (greatest(v_quota.month, v_this_month) + interval '1 month')::timestamp AT TIME ZONE 'UTC';
           v_fixed := p_prompt_tokens * p_prompt_nanos;
           v_per_max_token := p_n * p_completion_nanos;
       END CASE;
@@ -187,15 +191,15 @@ BEGIN
 
       v_wait := greatest(1, ceil(extract(epoch FROM CASE
         -- A bucket has room before it is empty.
-        WHEN v_index <= 2 AND v_needed <= v_size THEN v_resets - make_interval(secs => 60.0 * (v_size - v_needed) / v_size)
+        WHEN (v_place - 1) % 6 < 2 AND v_needed <= v_size THEN v_resets - make_interval(secs => 60.0 * (v_size - v_needed) / v_size)
         -- Reservations are in the way, which may be given back at any moment.
         WHEN v_used - v_reserved + v_needed <= v_size THEN p_at
         ELSE coalesce(v_resets, p_at)
       END - p_at)));
       IF outcome IS NULL OR (v_needed > v_size, v_wait) > (never_fits, retry_after_seconds) THEN
         outcome := 'limited';
-        scope := v.scope;
-        name := v_names[v_index];
+        scope := CASE WHEN v_place <= 6 THEN 'PROJECT' ELSE 'API_KEY' END;
+        name := v_names[(v_place - 1) % 6 + 1];
         size := v_size;
         used := v_used;
         requested := v_needed;
@@ -204,7 +208,7 @@ BEGIN
         never_fits := v_needed > v_size;
       END IF;
     END LOOP;
-  END LOOP;
+  END IF;
   IF outcome IS NOT NULL THEN
     RETURN NEXT;
     RETURN;
@@ -212,34 +216,32 @@ BEGIN
 
   v_tokens := p_prompt_tokens + v_granted * p_n;
   v_cost := p_prompt_tokens * p_prompt_nanos + v_granted * p_n * p_completion_nanos;
-  -- A request that was under way at midnight may find the window already turned by a later one: it joins that.
-  v_day := greatest(v_today, v_project.day, v_key.day);
-  v_month := greatest(v_this_month, v_project.month, v_key.month);
+  -- Times in a bucket are rounded down when taken and up when given back: a limit of k lets exactly k through.
+  IF v.sizes[2] IS NOT NULL THEN
+    v_project_nanos := floor(v_tokens::numeric * v_minute / v.sizes[2]);
+    v_project_end := greatest((v.project_quota).tokens_arrival_nanos, v_at) + v_project_nanos;
+  END IF;
+  IF v.sizes[8] IS NOT NULL THEN
+    v_key_nanos := floor(v_tokens::numeric * v_minute / v.sizes[8]);
+    v_key_end := greatest((v.key_quota).tokens_arrival_nanos, v_at) + v_key_nanos;
+  END IF;
 
-  FOR v_subject IN 1..2 LOOP
-    IF v_subject = 1 THEN v := v_project; ELSE v := v_key; END IF;
-    -- Times in a bucket are rounded down when taken and up when given back: a limit of k lets exactly k through.
-    IF v.requests_per_minute IS NOT NULL THEN
-      v.requests_arrival_nanos := greatest(v.requests_arrival_nanos, v_at) + v_minute / v.requests_per_minute;
-    END IF;
-    IF v.tokens_per_minute IS NOT NULL THEN
-      v.tokens_arrival_nanos := greatest(v.tokens_arrival_nanos, v_at) + floor(v_tokens::numeric * v_minute / v.tokens_per_minute);
-    END IF;
-    UPDATE quotas q SET
-      requests_arrival_nanos = v.requests_arrival_nanos,
-      tokens_arrival_nanos = v.tokens_arrival_nanos,
-      concurrent = q.concurrent + 1,
-      day = v_day,
-      day_tokens_used = CASE WHEN q.day = v_day THEN q.day_tokens_used ELSE 0 END,
-      day_tokens_reserved = CASE WHEN q.day = v_day THEN q.day_tokens_reserved ELSE 0 END + v_tokens,
-      month = v_month,
-      month_tokens_used = CASE WHEN q.month = v_month THEN q.month_tokens_used ELSE 0 END,
-      month_tokens_reserved = CASE WHEN q.month = v_month THEN q.month_tokens_reserved ELSE 0 END + v_tokens,
-      month_cost_used = CASE WHEN q.month = v_month THEN q.month_cost_used ELSE 0 END,
-      month_cost_reserved = CASE WHEN q.month = v_month THEN q.month_cost_reserved ELSE 0 END + v_cost
-    WHERE q.subject_id = v.subject_id;
-    IF v_subject = 1 THEN v_project := v; ELSE v_key := v; END IF;
-  END LOOP;
+  UPDATE quotas q SET
+    requests_arrival_nanos = coalesce(
+      greatest(q.requests_arrival_nanos, v_at) + v_minute / s.requests_per_minute, q.requests_arrival_nanos),
+    tokens_arrival_nanos = coalesce(s.bucket_end, q.tokens_arrival_nanos),
+    concurrent = q.concurrent + 1,
+    day = v.day,
+    day_tokens_used = CASE WHEN q.day = v.day THEN q.day_tokens_used ELSE 0 END,
+    day_tokens_reserved = CASE WHEN q.day = v.day THEN q.day_tokens_reserved ELSE 0 END + v_tokens,
+    month = v.month,
+    month_tokens_used = CASE WHEN q.month = v.month THEN q.month_tokens_used ELSE 0 END,
+    month_tokens_reserved = CASE WHEN q.month = v.month THEN q.month_tokens_reserved ELSE 0 END + v_tokens,
+    month_cost_used = CASE WHEN q.month = v.month THEN q.month_cost_used ELSE 0 END,
+    month_cost_reserved = CASE WHEN q.month = v.month THEN q.month_cost_reserved ELSE 0 END + v_cost
+  FROM (VALUES (p_project_id, v.sizes[1], v_project_end), (p_api_key_id, v.sizes[7], v_key_end))
+    AS s (subject_id, requests_per_minute, bucket_end)
+  WHERE q.subject_id = s.subject_id;
 
   INSERT INTO completions (
     id, project_id, api_key_id, model, mode, status, "user", metadata, idempotency_key, input_hash, max_tokens, n, seed, prompt_tokens,
@@ -249,11 +251,8 @@ BEGIN
   ) VALUES (
     p_id, p_project_id, p_api_key_id, p_model, p_mode, 'QUEUED', p_user, p_metadata, p_idempotency_key, p_input_hash, v_granted, p_n, p_seed,
     p_prompt_tokens, p_prompt_nanos, p_completion_nanos, p_request, '[]', p_keep_content, p_at, p_lease_until,
-    v_tokens, v_cost, v_day, v_month,
-    floor(v_tokens::numeric * v_minute / v_project.tokens_per_minute),
-    CASE WHEN v_project.tokens_per_minute IS NOT NULL THEN v_project.tokens_arrival_nanos END,
-    floor(v_tokens::numeric * v_minute / v_key.tokens_per_minute),
-    CASE WHEN v_key.tokens_per_minute IS NOT NULL THEN v_key.tokens_arrival_nanos END
+    v_tokens, v_cost, v.day, v.month,
+    v_project_nanos, v_project_end, v_key_nanos, v_key_end
   );
 
   outcome := 'admitted';
