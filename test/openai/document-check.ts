@@ -19,6 +19,9 @@ export async function createCheckedFetch(url: string): Promise<CheckedFetch> {
   const document = (await (await fetch(`${url}/v1/openapi.json`)).json()) as OpenApiDocument;
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   ajv.addSchema(document, 'document', false, false);
+  const templates = Object.keys(document.paths)
+    .map((template) => ({ template, pattern: new RegExp(`^${template.replaceAll(/\{\w+\}/gu, '.+')}$`, 'u') }))
+    .sort((a, b) => b.template.length - a.template.length);
   const validators = new Map<string, ValidateFunction>();
   const checks: Promise<void>[] = [];
   const statuses: number[] = [];
@@ -34,9 +37,7 @@ export async function createCheckedFetch(url: string): Promise<CheckedFetch> {
 
   async function check(method: string, path: string, answer: Response): Promise<void> {
     expect(answer.headers.get('x-request-id')).toMatch(/^req_[0-9a-f]{32}$/u);
-    const template = Object.keys(document.paths).find((known) =>
-      new RegExp(`^${known.replaceAll(/\{\w+\}/gu, '.+')}$`, 'u').test(path),
-    );
+    const template = templates.find(({ pattern }) => pattern.test(path))?.template;
     const responses = template === undefined ? undefined : document.paths[template]?.[method.toLowerCase()]?.responses;
     const described = Object.hasOwn(responses ?? {}, answer.status)
       ? String(answer.status)

@@ -99,12 +99,13 @@ describe('streams', () => {
 
   it('resume behind the last chunk that a client with an idempotency key has', async () => {
     const headers = { 'idempotency-key': 'resumed' };
+    const tagged = { ...body, user: 'resumed' };
     const jobsBefore = engine.jobs.length;
     engine.hold();
     engine.allow(2);
     const seen: Frame[] = [];
     const leaving = new AbortController();
-    for await (const frame of readFrames(await post('/completions', body, headers, leaving.signal))) {
+    for await (const frame of readFrames(await post('/completions', tagged, headers, leaving.signal))) {
       seen.push(frame);
       if (textOf(seen) === 'a b') break;
     }
@@ -112,16 +113,16 @@ describe('streams', () => {
     engine.release();
 
     const lastId = seen.findLast(({ id }) => id !== undefined)!.id!;
-    const rest = await allFrames(await post('/completions', body, { ...headers, 'last-event-id': lastId }));
+    const rest = await allFrames(await post('/completions', tagged, { ...headers, 'last-event-id': lastId }));
     expect(textOf(seen) + textOf(rest)).toBe('a b c d');
     expect(chunksOf(rest).at(-1)!.choices[0]!.finish_reason).toBe('stop');
     expect(rest.at(-1)).toEqual({ data: '[DONE]' });
     expect(engine.jobs.length).toBe(jobsBefore + 1);
 
     const end = rest.findLast(({ id }) => id !== undefined)!.id!;
-    const again = await allFrames(await post('/completions', body, { ...headers, 'last-event-id': end }));
+    const again = await allFrames(await post('/completions', tagged, { ...headers, 'last-event-id': end }));
     expect(chunksOf(again).map(({ choices }) => choices[0]!.finish_reason)).toEqual(['stop']);
-    expect((await usageRecords(client, { first: 10 })).edges).toHaveLength(1);
+    expect((await usageRecords(client, { first: 10, filter: { user: 'resumed' } })).edges).toHaveLength(1);
   });
 
   it('do not resume without an idempotency key, which would run and bill it again', async () => {
