@@ -5,8 +5,6 @@ const project = (name: string, include: string[], testTimeout: number, globalSet
   test: { name, include, testTimeout, hookTimeout: testTimeout, globalSetup },
 });
 
-const databaseTemplate = ['test/kit/global-setup.ts'];
-
 export default defineConfig({
   // Node gives everyone the CommonJS build; Vite alone would pick the other one for our files, and two realms do not mix.
   resolve: { alias: [{ find: /^graphql$/u, replacement: 'graphql/index.js' }] },
@@ -16,12 +14,12 @@ export default defineConfig({
     projects: [
       project('unit', ['test/unit/**/*.test.ts', 'test/*.test.ts'], 20_000),
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
-      project('api', ['test/api/**/*.test.ts'], 60_000, databaseTemplate),
-      project('openai', ['test/openai/**/*.test.ts'], 60_000, [...databaseTemplate, 'test/openai/start-service.ts']),
-      project('faults', ['test/faults/**/*.test.ts'], 120_000, databaseTemplate),
+      project('api', ['test/api/**/*.test.ts'], 60_000),
+      project('openai', ['test/openai/**/*.test.ts'], 60_000, ['test/openai/start-service.ts']),
+      project('faults', ['test/faults/**/*.test.ts'], 120_000),
       project('clients', ['test/clients/**/*.test.ts'], 60_000, ['test/clients/start-service.ts']),
-      project('browser', ['test/browser/**/*.test.ts'], 120_000, databaseTemplate),
-      project('model', ['test/model/**/*.test.ts'], 120_000, databaseTemplate),
+      project('browser', ['test/browser/**/*.test.ts'], 120_000),
+      project('model', ['test/model/**/*.test.ts'], 120_000),
     ],
   },
 });

@@ -5,18 +5,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp, type TestApp } from '../kit/app.ts';
 import type { Client } from '../kit/client.ts';
 import { complete, refusal } from '../kit/completions.ts';
-import { createDataDirectory, type DataDirectory } from '../kit/data-directory.ts';
+import { type TemporaryDirectory, temporaryDataDirectory } from '../kit/database.ts';
 import { waitFor } from '../kit/wait-for.ts';
 
 const starter = resolve('models/starter.gguf');
 
 describe('models whose files are no good', () => {
-  let directory: DataDirectory;
+  let directory: TemporaryDirectory;
   let app: TestApp;
   let client: Client;
 
   beforeAll(async () => {
-    directory = await createDataDirectory();
+    directory = await temporaryDataDirectory();
     const file = (name: string) => join(directory.path, name);
     await writeFile(file('garbage.gguf'), randomBytes(100_000));
     const whole = await open(starter);

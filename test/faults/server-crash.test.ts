@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Client, createClient } from '../kit/client.ts';
 import { type Created, create, type EventView, events, find, textOf } from '../kit/completions.ts';
-import { createDataDirectory } from '../kit/data-directory.ts';
+import { temporaryDataDirectory } from '../kit/database.ts';
 import { createKey } from '../kit/keys.ts';
 import { isAlive, newAdminSecret, type ServerProcess, startServerProcess } from '../kit/server-process.ts';
 import { type RecordView, usageRecords, viewerLimits } from '../kit/usage.ts';
@@ -20,7 +20,7 @@ interface Known {
 
 describe('a server that is killed under load', () => {
   it('loses no acknowledged completion, ends all of them, bills each once, and leaves no engine behind', async () => {
-    await using directory = await createDataDirectory();
+    await using directory = await temporaryDataDirectory();
     const adminSecret = newAdminSecret();
     const config = join(directory.path, 'sluice.config.json');
     const model = {

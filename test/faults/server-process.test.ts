@@ -7,7 +7,7 @@ import { runSluice } from '../api/cli/sluice-process.ts';
 import { startApp } from '../kit/app.ts';
 import { type Client, createClient } from '../kit/client.ts';
 import { allEvents, complete, type EventView, events, refusal, textOf } from '../kit/completions.ts';
-import { createDataDirectory, type DataDirectory } from '../kit/data-directory.ts';
+import { type TemporaryDirectory, temporaryDataDirectory } from '../kit/database.ts';
 import { endlessBias } from '../kit/endless.ts';
 import { createKey } from '../kit/keys.ts';
 import {
@@ -21,13 +21,13 @@ import {
 import { waitFor } from '../kit/wait-for.ts';
 
 describe('a server process', () => {
-  let directory: DataDirectory;
+  let directory: TemporaryDirectory;
   let server: ServerProcess;
   let client: Client;
   let endless: object;
 
   beforeAll(async () => {
-    directory = await createDataDirectory();
+    directory = await temporaryDataDirectory();
     server = await startServerProcess({ dataDirectory: directory.path, adminSecret: newAdminSecret() });
     const { secret } = await createKey(server.admin, { name: 'test', scopes: ['COMPLETIONS'] });
     client = createClient(server.url, secret!);
@@ -47,7 +47,7 @@ describe('a server process', () => {
   });
 
   it('keeps a second one off its port, which is told so', async () => {
-    await using other = await createDataDirectory();
+    await using other = await temporaryDataDirectory();
     const port = new URL(server.url).port;
     const second = await runSluice(['serve'], { SLUICE_DATA_DIR: other.path, SLUICE_PORT: port });
     expect(second.status).toBe(1);
@@ -61,7 +61,7 @@ describe('a server process', () => {
   });
 
   it('does not start on a database that does not answer, and says which', async () => {
-    await using other = await createDataDirectory();
+    await using other = await temporaryDataDirectory();
     const second = await runSluice(['serve'], {
       SLUICE_DATA_DIR: other.path,
       SLUICE_PORT: '0',

@@ -5,7 +5,7 @@ import type { Inference } from '../../src/contracts/inference.ts';
 import type { Logger } from '../../src/contracts/logger.ts';
 import { type RunningServer, startServer } from '../../src/server.ts';
 import { type Client, createClient } from './client.ts';
-import { createDataDirectory } from './data-directory.ts';
+import { temporaryDataDirectory } from './database.ts';
 
 export interface StartAppOptions {
   /** The scripted engine, for tests of our own logic; llama.cpp with the starter model where absent. */
@@ -39,7 +39,7 @@ export interface LogLine {
 
 /** A whole server in this process: real sockets on a free loopback port, a real database in a folder of its own. */
 export async function startApp(options: StartAppOptions = {}): Promise<TestApp> {
-  const ownDirectory = options.dataDirectory === undefined ? await createDataDirectory() : undefined;
+  const ownDirectory = options.dataDirectory === undefined ? await temporaryDataDirectory() : undefined;
   const dataDirectory = options.dataDirectory ?? ownDirectory!.path;
   const logs: LogLine[] = [];
   const environment: Record<string, string> = {
