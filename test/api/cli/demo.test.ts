@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { createDataDirectory } from '../../kit/data-directory.ts';
+import { temporaryDataDirectory } from '../../kit/database.ts';
 import { starterModel } from '../../kit/models.ts';
 import { startSluice } from './sluice-process.ts';
 
@@ -26,7 +26,7 @@ test.skipIf(!hasModel)(
   'the demo streams an article and shows its usage record, also where the port is taken',
   { timeout },
   async () => {
-    await using directory = await createDataDirectory();
+    await using directory = await temporaryDataDirectory();
     await using taken = await takePort();
     const environment = { SLUICE_DATA_DIR: directory.path, SLUICE_PORT: String(taken.port) };
     await using demo = startSluice(['--once'], environment, entry);
@@ -44,7 +44,7 @@ test.skipIf(!hasModel)(
   'the demo stays up with a curl line that works as it is, until it is told to stop',
   { timeout },
   async () => {
-    await using directory = await createDataDirectory();
+    await using directory = await temporaryDataDirectory();
     await using demo = startSluice([], { SLUICE_DATA_DIR: directory.path, SLUICE_PORT: '0' }, entry);
     await demo.prints('until Ctrl-C');
     const curl = /^curl [\s\S]*?\n\n/mu.exec(demo.stdout())![0];

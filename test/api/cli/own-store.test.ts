@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createScriptedInference } from '../../../src/inference/scripted.ts';
 import { startApp } from '../../kit/app.ts';
-import { createDataDirectory } from '../../kit/data-directory.ts';
+import { temporaryDataDirectory } from '../../kit/database.ts';
 import { waitFor } from '../../kit/wait-for.ts';
 import { runSluice, startSluice } from './sluice-process.ts';
 
@@ -14,7 +14,7 @@ const timeout = 120_000;
 test('without a server, keys are made and listed in the store itself, for the server that comes', {
   timeout,
 }, async () => {
-  await using directory = await createDataDirectory();
+  await using directory = await temporaryDataDirectory();
   const environment = { SLUICE_DATA_DIR: directory.path, SLUICE_PORT: '0', SLUICE_LOG_LEVEL: 'error' };
   const made = await runSluice(['keys', 'create', 'early'], environment);
   expect(made.status).toBe(0);
@@ -33,7 +33,7 @@ test('without a server, keys are made and listed in the store itself, for the se
 });
 
 test('serve shows the admin key once, stops on SIGTERM, and leaves no trace of running', { timeout }, async () => {
-  await using directory = await createDataDirectory();
+  await using directory = await temporaryDataDirectory();
   const environment = { SLUICE_DATA_DIR: directory.path, SLUICE_PORT: '0', SLUICE_LOG_LEVEL: 'error' };
   for (const expected of [/^slc_\w+\n$/u, /^$/u]) {
     await using server = startSluice(['serve'], environment);
