@@ -6,6 +6,7 @@ import type { ApiKeyId, CompletionId, ProjectId } from './ids.ts';
  */
 export type Signal =
   | { readonly type: 'api-key-changed'; readonly apiKeyId: ApiKeyId }
+  | { readonly type: 'project-changed'; readonly projectId: ProjectId }
   | { readonly type: 'model-changed'; readonly model: string }
   | { readonly type: 'usage-recorded'; readonly projectId: ProjectId; readonly completionId: CompletionId };
 

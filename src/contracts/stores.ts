@@ -77,28 +77,84 @@ export interface ApiKey {
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
   readonly lastUsedAt: Date | null;
+  /** Until when the secret before the last rotation still opens; null where there is none. */
+  readonly previousSecretExpiresAt: Date | null;
 }
 
 export interface ProjectStore {
   /** The project named "default", made on first call. */
   ensureDefault(): Promise<Project>;
   find(ids: readonly ProjectId[]): Promise<readonly Project[]>;
+  list(filter: ProjectFilter, page: PageRequest<ProjectId>): Promise<Page<Project>>;
+  /** Stores the project and its audit event. */
+  create(project: NewProject, audit: AuditEntry): Promise<ProjectOutcome>;
+  /** Changes what is given. What changes nothing writes no audit event. */
+  update(id: ProjectId, changes: ProjectChanges, audit: AuditEntry): Promise<ProjectOutcome>;
+  /** Archiving again keeps the first moment and writes no second audit event. Undefined for an unknown id. */
+  archive(id: ProjectId, at: Date, audit: AuditEntry): Promise<Project | undefined>;
+}
+
+export type NewProject = Omit<Project, 'archivedAt'>;
+
+export interface ProjectChanges {
+  readonly name?: string;
+  readonly limits?: Partial<Limits>;
+}
+
+export type ProjectOutcome =
+  | { readonly type: 'stored'; readonly project: Project }
+  | { readonly type: 'name-taken' }
+  | { readonly type: 'unknown' };
+
+export interface ProjectFilter {
+  readonly archived?: boolean;
 }
 
 export interface ApiKeyStore {
   /** Stores the key and its audit event. `hash` is the HMAC of the secret, unique. */
   create(key: NewApiKey, audit: AuditEntry): Promise<ApiKey>;
-  /** The key of a secret's HMAC, whatever its state: the caller checks expiry and revocation. */
+  /**
+   * The key of a secret's HMAC, whatever its state: the caller checks expiry and revocation. Told of the secret, not of the key: one that
+   * was rotated away expires with its grace, and one of an archived project counts as revoked.
+   */
   findByHash(hash: Uint8Array): Promise<ApiKey | undefined>;
   find(ids: readonly ApiKeyId[]): Promise<readonly ApiKey[]>;
   list(filter: ApiKeyFilter, page: PageRequest<ApiKeyId>): Promise<Page<ApiKey>>;
   /** Revoking again keeps the first moment and writes no second audit event. Undefined for an unknown id. */
   revoke(id: ApiKeyId, at: Date, audit: AuditEntry): Promise<ApiKey | undefined>;
+  /** Changes what is given. What changes nothing writes no audit event. */
+  update(id: ApiKeyId, changes: ApiKeyChanges, audit: AuditEntry): Promise<ApiKeyOutcome>;
+  /** Gives the key another secret. The one before opens until `graceUntil`; while an earlier one still does, that one keeps its own end. */
+  rotate(id: ApiKeyId, rotation: Rotation, audit: AuditEntry): Promise<ApiKeyOutcome>;
   /** One statement for many; never moves a moment back. */
   touch(lastUsed: ReadonlyMap<ApiKeyId, Date>): Promise<void>;
 }
 
-export type NewApiKey = Omit<ApiKey, 'revokedAt' | 'lastUsedAt'> & { readonly hash: Uint8Array };
+export type NewApiKey = Omit<ApiKey, 'revokedAt' | 'lastUsedAt' | 'previousSecretExpiresAt'> & {
+  readonly hash: Uint8Array;
+};
+
+export interface ApiKeyChanges {
+  readonly name?: string;
+  readonly scopes?: readonly Scope[];
+  readonly models?: readonly string[] | null;
+  readonly expiresAt?: Date | null;
+  readonly limits?: Partial<Limits>;
+}
+
+export interface Rotation {
+  /** The HMAC of the new secret. */
+  readonly hash: Uint8Array;
+  readonly hint: string;
+  readonly at: Date;
+  readonly graceUntil: Date;
+}
+
+export type ApiKeyOutcome =
+  | { readonly type: 'stored'; readonly apiKey: ApiKey }
+  /** A revoked key changes no more. */
+  | { readonly type: 'revoked' }
+  | { readonly type: 'unknown' };
 
 export interface ApiKeyFilter {
   readonly projectId?: ProjectId;
@@ -381,8 +437,19 @@ export interface AuditEntry {
   readonly at: Date;
   /** Null: the operator at the server's own command line. */
   readonly actorApiKeyId: ApiKeyId | null;
-  readonly action: 'api-key.create' | 'api-key.revoke';
+  readonly action: AuditAction;
 }
+
+export const auditActions = [
+  'api-key.create',
+  'api-key.update',
+  'api-key.rotate',
+  'api-key.revoke',
+  'project.create',
+  'project.update',
+  'project.archive',
+] as const;
+export type AuditAction = (typeof auditActions)[number];
 
 export interface AuditEvent extends AuditEntry {
   readonly targetId: string;
@@ -392,7 +459,13 @@ export interface AuditEvent extends AuditEntry {
 }
 
 export interface AuditStore {
-  list(projectId: ProjectId | null, page: PageRequest<AuditEventId>): Promise<Page<AuditEvent>>;
+  list(filter: AuditFilter, page: PageRequest<AuditEventId>): Promise<Page<AuditEvent>>;
+  find(ids: readonly AuditEventId[]): Promise<readonly AuditEvent[]>;
+}
+
+export interface AuditFilter {
+  readonly projectId?: ProjectId;
+  readonly action?: AuditAction;
 }
 
 /** Facts about the installation. */

@@ -39,6 +39,11 @@ ApiKeyNode.implement({
       nullable: true,
       description: 'When it was revoked; null while it holds.',
     }),
+    previousSecretExpiresAt: t.expose('previousSecretExpiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Until when the secret before the last rotation opens; null where it was never rotated.',
+    }),
     lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
       nullable: true,

@@ -1,4 +1,5 @@
 import type { Principal } from '../domain/access/principal.ts';
+import type { Audit } from '../domain/audit/audit.ts';
 import type { Completions } from '../domain/completions/completions.ts';
 import type { Keys } from '../domain/keys/keys.ts';
 import type { Models } from '../domain/models/models.ts';
@@ -12,6 +13,7 @@ export interface Services {
   readonly keys: Keys;
   readonly projects: Projects;
   readonly usage: Usage;
+  readonly audit: Audit;
   readonly limits: { readonly maxN: number; readonly maxStop: number };
   readonly currency: string;
 }

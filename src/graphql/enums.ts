@@ -1,6 +1,13 @@
 import { errorCodes, type LimitName, type LimitScope } from '../contracts/errors.ts';
 import type { ChatRole, FinishReason, ModelStatus } from '../contracts/inference.ts';
-import type { CompletionMode, CompletionStatus, Scope, UsageGranularity, UsageGroup } from '../contracts/stores.ts';
+import type {
+  AuditAction,
+  CompletionMode,
+  CompletionStatus,
+  Scope,
+  UsageGranularity,
+  UsageGroup,
+} from '../contracts/stores.ts';
 import { builder } from './builder.ts';
 
 /** An enum whose GraphQL names are the domain's own values. */
@@ -119,6 +126,19 @@ export const UsageGranularityEnum = enumOf<UsageGranularity>('UsageGranularity',
   HOUR: 'One hour.',
   DAY: 'From midnight to midnight in the time zone of the report.',
   MONTH: 'A calendar month in the time zone of the report.',
+});
+
+export const AuditActionEnum = builder.enumType('AuditAction', {
+  description: 'What was done.',
+  values: {
+    API_KEY_CREATE: { value: 'api-key.create', description: 'An API key was made.' },
+    API_KEY_UPDATE: { value: 'api-key.update', description: 'An API key was changed.' },
+    API_KEY_ROTATE: { value: 'api-key.rotate', description: 'An API key got another secret.' },
+    API_KEY_REVOKE: { value: 'api-key.revoke', description: 'An API key was revoked.' },
+    PROJECT_CREATE: { value: 'project.create', description: 'A project was made.' },
+    PROJECT_UPDATE: { value: 'project.update', description: 'A project was changed.' },
+    PROJECT_ARCHIVE: { value: 'project.archive', description: 'A project was archived.' },
+  } satisfies Record<string, { value: AuditAction; description: string }>,
 });
 
 export const UsageGroupEnum = enumOf<UsageGroup>('UsageGroup', 'What the rows of a report are told apart by.', {

@@ -1,7 +1,7 @@
 import type { Id } from '../contracts/ids.ts';
 
 /** The nouns that `node(id:)` answers for. */
-export const nodeNouns = ['ApiKey', 'Completion', 'Project', 'UsageRecord'] as const;
+export const nodeNouns = ['ApiKey', 'AuditEvent', 'Completion', 'Project', 'UsageRecord'] as const;
 export type NodeNoun = (typeof nodeNouns)[number];
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/u;

@@ -1,5 +1,6 @@
 import { invalidInput } from '../domain/parse-input.ts';
 import { ApiKeyNode } from './api-key.ts';
+import { AuditEventNode } from './audit-event.ts';
 import { builder } from './builder.ts';
 import { CompletionNode } from './completion.ts';
 import type { GraphqlContext } from './context.ts';
@@ -13,6 +14,7 @@ type Load = (id: string, context: GraphqlContext) => Promise<object | null | und
 
 const load: Record<NodeNoun, Load> = {
   ApiKey: (id, context) => ApiKeyNode.getDataloader(context).load(id as never),
+  AuditEvent: (id, context) => AuditEventNode.getDataloader(context).load(id as never),
   Completion: (id, context) => CompletionNode.getDataloader(context).load(id as never),
   Project: (id, context) => ProjectNode.getDataloader(context).load(id as never),
   UsageRecord: (id, context) => UsageRecordNode.getDataloader(context).load(id as never),

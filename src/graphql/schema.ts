@@ -7,9 +7,15 @@ import './user-errors.ts';
 import './node.ts';
 import './viewer.ts';
 import './project.ts';
+import './projects.ts';
+import './create-project.ts';
+import './update-project.ts';
+import './archive-project.ts';
 import './limits.ts';
 import './api-key.ts';
 import './create-api-key.ts';
+import './update-api-key.ts';
+import './rotate-api-key.ts';
 import './revoke-api-key.ts';
 import './model.ts';
 import './tokenize.ts';
@@ -20,6 +26,7 @@ import './cancel-completion.ts';
 import './completion-events.ts';
 import './usage.ts';
 import './usage-record.ts';
+import './audit-event.ts';
 
 export function createSchema(): GraphQLSchema {
   return builder.toSchema();

@@ -73,8 +73,12 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
       try {
         extra.principal = await authenticateParams(authenticator, connectionParams);
         if (extra.client.closing) return false;
-        extra.unwatch = principalWatch.watch(extra.principal, (reason) =>
-          extra.client.close(closeCodes.forbidden, reason),
+        extra.unwatch = principalWatch.watch(
+          extra.principal,
+          (reason) => extra.client.close(closeCodes.forbidden, reason),
+          (principal) => {
+            extra.principal = principal;
+          },
         );
         return true;
       } catch (error) {

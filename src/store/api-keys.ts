@@ -1,12 +1,46 @@
 import type { ApiKeyId, ProjectId } from '../contracts/ids.ts';
-import type { ApiKey, ApiKeyStore, JsonValue } from '../contracts/stores.ts';
+import type { ApiKey, ApiKeyChanges, ApiKeyOutcome, ApiKeyStore, AuditEntry, JsonValue } from '../contracts/stores.ts';
 import { auditRow } from './audit.ts';
-import type { PrismaClient, ApiKey as Row } from './generated/client.ts';
-import { limitsOf } from './limits.ts';
+import type { Prisma, PrismaClient, ApiKey as Row } from './generated/client.ts';
+import { limitsOf, shownLimits } from './limits.ts';
 import { readPage } from './pages.ts';
 import { isPossibleId, possibleIds, timestamp } from './rows.ts';
 
 export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
+  /** One transaction: locks the key, changes it and says so in the audit; neither where nothing is to change. */
+  function change(
+    id: ApiKeyId,
+    audit: AuditEntry,
+    dataOf: (row: Row) => Prisma.ApiKeyUpdateInput | undefined,
+  ): Promise<ApiKey | undefined> {
+    return prisma.$transaction(async (transaction) => {
+      await transaction.$executeRaw`SELECT FROM api_keys WHERE id = ${id}::uuid FOR UPDATE`;
+      const before = await transaction.apiKey.findUnique({ where: { id } });
+      if (!before) return undefined;
+      const data = dataOf(before);
+      if (!data) return apiKeyOf(before);
+      const after = apiKeyOf(await transaction.apiKey.update({ where: { id }, data }));
+      const [was, is] = [auditedState(apiKeyOf(before)), auditedState(after)];
+      if (JSON.stringify(was) !== JSON.stringify(is) || data.hash !== undefined) {
+        const event = { ...audit, targetId: id, projectId: after.projectId, before: was, after: is };
+        await transaction.auditEvent.create({ data: auditRow(event) });
+      }
+      return after;
+    });
+  }
+
+  /** Like `change`, but a revoked key stays as it is. */
+  async function changeActive(
+    id: ApiKeyId,
+    audit: AuditEntry,
+    dataOf: (row: Row) => Prisma.ApiKeyUpdateInput,
+  ): Promise<ApiKeyOutcome> {
+    if (!isPossibleId(id)) return { type: 'unknown' };
+    const apiKey = await change(id, audit, (row) => (row.revokedAt ? undefined : dataOf(row)));
+    if (!apiKey) return { type: 'unknown' };
+    return apiKey.revokedAt ? { type: 'revoked' } : { type: 'stored', apiKey };
+  }
+
   return {
     async create({ hash, limits, models, scopes, ...key }, audit) {
       const created = {
@@ -14,9 +48,9 @@ export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
         ...limits,
         hash: Uint8Array.from(hash),
         scopes: [...scopes],
-        models: [...(models ?? [])],
-        allModels: models === null,
+        ...modelsData(models),
       };
+      const stored = { ...created, previousHash: null, previousExpiresAt: null, revokedAt: null, lastUsedAt: null };
       const [row] = await prisma.$transaction([
         prisma.apiKey.create({ data: created }),
         prisma.quota.create({ data: { subjectId: key.id } }),
@@ -26,16 +60,28 @@ export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
             targetId: key.id,
             projectId: key.projectId,
             before: null,
-            after: auditedState(apiKeyOf({ ...created, revokedAt: null, lastUsedAt: null })),
+            after: auditedState(apiKeyOf(stored)),
           }),
         }),
       ]);
       return apiKeyOf(row);
     },
 
-    async findByHash(hash) {
-      const row = await prisma.apiKey.findUnique({ where: { hash: Uint8Array.from(hash) } });
-      return row ? apiKeyOf(row) : undefined;
+    async findByHash(secretHash) {
+      const hash = Uint8Array.from(secretHash);
+      const found = await prisma.apiKey.findFirst({
+        where: { OR: [{ hash }, { previousHash: hash }] },
+        include: { project: { select: { archivedAt: true } } },
+      });
+      if (!found) return undefined;
+      const { project, ...row } = found;
+      const key = apiKeyOf(row);
+      const isPrevious = !Buffer.from(row.hash).equals(hash);
+      return {
+        ...key,
+        revokedAt: key.revokedAt ?? project.archivedAt,
+        expiresAt: isPrevious ? earlier(row.expiresAt, row.previousExpiresAt) : key.expiresAt,
+      };
     },
 
     async find(ids) {
@@ -62,29 +108,21 @@ export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
 
     async revoke(id, at, audit) {
       if (!isPossibleId(id)) return undefined;
-      return prisma.$transaction(async (transaction) => {
-        const revoked = await transaction.apiKey.updateManyAndReturn({
-          where: { id, revokedAt: null },
-          data: { revokedAt: at },
-        });
-        const [now] = revoked;
-        if (now) {
-          const after = apiKeyOf(now);
-          await transaction.auditEvent.create({
-            data: auditRow({
-              ...audit,
-              targetId: id,
-              projectId: after.projectId,
-              before: auditedState({ ...after, revokedAt: null }),
-              after: auditedState(after),
-            }),
-          });
-          return after;
-        }
-        const found = await transaction.apiKey.findUnique({ where: { id } });
-        return found ? apiKeyOf(found) : undefined;
-      });
+      return change(id, audit, (row) => (row.revokedAt ? undefined : { revokedAt: at }));
     },
+
+    update: (id, changes, audit) => changeActive(id, audit, () => changedData(changes)),
+
+    rotate: (id, { hash, hint, at, graceUntil }, audit) =>
+      changeActive(id, audit, (row) => {
+        const inGrace = row.previousHash !== null && row.previousExpiresAt !== null && row.previousExpiresAt > at;
+        return {
+          hash: Uint8Array.from(hash),
+          hint,
+          previousHash: inGrace ? row.previousHash : row.hash,
+          previousExpiresAt: inGrace ? earlier(row.previousExpiresAt, graceUntil) : graceUntil,
+        };
+      }),
 
     async touch(lastUsed) {
       if (lastUsed.size === 0) return;
@@ -110,22 +148,40 @@ function apiKeyOf(row: Row): ApiKey {
     expiresAt: row.expiresAt,
     revokedAt: row.revokedAt,
     lastUsedAt: row.lastUsedAt,
+    previousSecretExpiresAt: row.previousExpiresAt,
   };
 }
 
+function changedData({ name, scopes, models, expiresAt, limits }: ApiKeyChanges): Prisma.ApiKeyUpdateInput {
+  return {
+    ...(name !== undefined && { name }),
+    ...(scopes !== undefined && { scopes: [...scopes] }),
+    ...(models !== undefined && modelsData(models)),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...limits,
+  };
+}
+
+function modelsData(models: readonly string[] | null): { models: string[]; allModels: boolean } {
+  return { models: [...(models ?? [])], allModels: models === null };
+}
+
+function earlier(one: Date | null, other: Date | null): Date | null {
+  if (!one || !other) return one ?? other;
+  return one < other ? one : other;
+}
+
 /** What an audit event shows of a key. */
-function auditedState({ name, hint, scopes, models, limits, expiresAt, revokedAt }: ApiKey): JsonValue {
-  const shownLimits = Object.entries(limits).map(([limit, size]) => [
-    limit,
-    typeof size === 'bigint' ? String(size) : size,
-  ]);
+function auditedState(key: ApiKey): JsonValue {
+  const { name, hint, scopes, models, limits, expiresAt, revokedAt, previousSecretExpiresAt } = key;
   return {
     name,
     hint,
     scopes,
     models,
-    limits: Object.fromEntries(shownLimits),
+    limits: shownLimits(limits),
     expiresAt: timestamp(expiresAt),
     revokedAt: timestamp(revokedAt),
+    previousSecretExpiresAt: timestamp(previousSecretExpiresAt),
   };
 }

@@ -2,16 +2,26 @@ import type { ApiKeyId, AuditEventId, ProjectId } from '../contracts/ids.ts';
 import type { AuditEvent, AuditStore, JsonValue } from '../contracts/stores.ts';
 import { Prisma, type PrismaClient, type AuditEvent as Row } from './generated/client.ts';
 import { readPage } from './pages.ts';
+import { possibleIds } from './rows.ts';
 
 export function createAudit(prisma: PrismaClient): AuditStore {
   return {
-    list(projectId, page) {
+    list({ projectId, action }, page) {
       return readPage(
         page,
         ({ where, orderBy, take }) =>
-          prisma.auditEvent.findMany({ where: { ...where, ...(projectId !== null && { projectId }) }, orderBy, take }),
+          prisma.auditEvent.findMany({
+            where: { ...where, ...(projectId !== undefined && { projectId }), ...(action !== undefined && { action }) },
+            orderBy,
+            take,
+          }),
         auditEventOf,
       );
+    },
+
+    async find(ids) {
+      const rows = await prisma.auditEvent.findMany({ where: { id: { in: possibleIds(ids) } } });
+      return rows.map(auditEventOf);
     },
   };
 }

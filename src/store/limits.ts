@@ -1,4 +1,4 @@
-import type { Limits } from '../contracts/stores.ts';
+import type { JsonValue, Limits } from '../contracts/stores.ts';
 
 /** The columns of limits, the same on projects and keys. */
 export function limitsOf(row: Limits): Limits {
@@ -10,4 +10,10 @@ export function limitsOf(row: Limits): Limits {
     tokensPerMonth: row.tokensPerMonth,
     costPerMonth: row.costPerMonth,
   };
+}
+
+/** As audit events show them: JSON has no numbers of that size. */
+export function shownLimits(limits: Limits): JsonValue {
+  const shown = Object.entries(limits).map(([name, size]) => [name, typeof size === 'bigint' ? String(size) : size]);
+  return Object.fromEntries(shown);
 }

@@ -10,6 +10,7 @@ export interface KeyView {
   readonly expiresAt: string | null;
   readonly revokedAt: string | null;
   readonly lastUsedAt: string | null;
+  readonly previousSecretExpiresAt: string | null;
 }
 
 export interface KeyResult {
@@ -20,7 +21,7 @@ export interface KeyResult {
   readonly issues?: readonly { readonly path: readonly string[]; readonly message: string }[];
 }
 
-const keyFields = 'id name hint scopes models createdAt expiresAt revokedAt lastUsedAt';
+const keyFields = 'id name hint scopes models createdAt expiresAt revokedAt lastUsedAt previousSecretExpiresAt';
 
 /** The union as it was answered. */
 export async function createKey(client: Client, input: object): Promise<KeyResult> {
@@ -61,4 +62,20 @@ export async function listKeys(client: Client, page: object): Promise<Connection
     }
   }`;
   return (await client.execute<{ apiKeys: Connection<KeyView> }>(document, page)).apiKeys;
+}
+
+export async function updateKey(client: Client, input: object): Promise<KeyResult> {
+  const document = `mutation ($input: UpdateApiKeyInput!) {
+    updateApiKey(input: $input) { ... on UpdateApiKeyPayload { apiKey { ${keyFields} } }
+      ... on UserError { code message } ... on InvalidInputError { issues { path message } } }
+  }`;
+  return (await client.execute<{ updateApiKey: KeyResult }>(document, { input })).updateApiKey;
+}
+
+export async function rotateKey(client: Client, input: object): Promise<KeyResult> {
+  const document = `mutation ($input: RotateApiKeyInput!) {
+    rotateApiKey(input: $input) { ... on RotateApiKeyPayload { secret apiKey { ${keyFields} } }
+      ... on UserError { code message } ... on InvalidInputError { issues { path message } } }
+  }`;
+  return (await client.execute<{ rotateApiKey: KeyResult }>(document, { input })).rotateApiKey;
 }

@@ -30,20 +30,27 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const { apiKeys, signals, serverSecret, operator, now = Date.now } = options;
   // Verified keys only, by their hash: a flood of unknown keys must not push out the good ones.
   const cache = new Map<string, { readonly key: ApiKey; readonly freshUntil: number }>();
+  let changes = 0;
   const lastTouched = new Map<ApiKeyId, number>();
 
-  const unsubscribe = signals.subscribe('api-key-changed', ({ apiKeyId }) => {
-    for (const [hash, { key }] of cache) if (key.id === apiKeyId) cache.delete(hash);
-  });
+  const forget = (isMeant: (key: ApiKey) => boolean) => {
+    changes++;
+    for (const [hash, { key }] of cache) if (isMeant(key)) cache.delete(hash);
+  };
+  const unsubscribes = [
+    signals.subscribe('api-key-changed', ({ apiKeyId }) => forget(({ id }) => id === apiKeyId)),
+    signals.subscribe('project-changed', ({ projectId }) => forget((key) => key.projectId === projectId)),
+  ];
 
-  async function lookUp(secret: string): Promise<ApiKey | undefined> {
-    const hash = hashSecret(serverSecret, secret);
+  async function lookUp(hash: Uint8Array): Promise<ApiKey | undefined> {
     const name = Buffer.from(hash).toString('base64');
     const cached = cache.get(name);
     if (cached && cached.freshUntil > now()) return cached.key;
     cache.delete(name);
+    const changesBefore = changes;
     const key = await apiKeys.findByHash(hash);
-    if (!key) return undefined;
+    // What was read while a change was told of may be what was before it.
+    if (!key || changes !== changesBefore) return key;
     if (cache.size >= cachedKeys) cache.delete(cache.keys().next().value!);
     cache.set(name, { key, freshUntil: now() + cacheMilliseconds });
     return key;
@@ -62,14 +69,17 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (!isWellFormedSecret(secret)) {
         throw unauthenticated('The API key is malformed: it starts with slc_ and ends with a checksum. Copy it whole.');
       }
-      const key = await lookUp(secret);
+      const hash = hashSecret(serverSecret, secret);
+      const key = await lookUp(hash);
       if (!key) throw unauthenticated('The API key is unknown to this server.');
       if (key.revokedAt) throw unauthenticated('The API key was revoked.');
       if (key.expiresAt && key.expiresAt.getTime() <= now()) throw unauthenticated('The API key has expired.');
       touch(key.id);
-      return principalOf(key);
+      return principalOf(key, hash);
     },
-    [Symbol.dispose]: unsubscribe,
+    [Symbol.dispose]() {
+      for (const unsubscribe of unsubscribes) unsubscribe();
+    },
   };
 }
 

@@ -11,9 +11,11 @@ export interface Principal {
   /** Model names it may use; null is all. */
   readonly models: readonly string[] | null;
   readonly expiresAt: Date | null;
+  /** The HMAC of the secret that was shown; none for the operator, who has no secret in the store. */
+  readonly secretHash?: Uint8Array;
 }
 
-export function principalOf(key: ApiKey): Principal {
+export function principalOf(key: ApiKey, secretHash?: Uint8Array): Principal {
   return {
     apiKeyId: key.id,
     projectId: key.projectId,
@@ -21,6 +23,7 @@ export function principalOf(key: ApiKey): Principal {
     scopes: key.scopes,
     models: key.models,
     expiresAt: key.expiresAt,
+    ...(secretHash && { secretHash }),
   };
 }
 

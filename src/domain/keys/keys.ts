@@ -1,28 +1,31 @@
 import { uuidv7 } from 'uuidv7';
-import { z } from 'zod';
 import { DomainError } from '../../contracts/errors.ts';
-import type { ApiKeyId, AuditEventId, ProjectId } from '../../contracts/ids.ts';
+import type { ApiKeyId, ProjectId } from '../../contracts/ids.ts';
 import type { Signals } from '../../contracts/signals.ts';
-import {
-  type ApiKey,
-  type ApiKeyFilter,
-  type AuditEntry,
-  type Limits,
-  type Page,
-  type PageRequest,
-  type Store,
-  scopes,
-} from '../../contracts/stores.ts';
+import type { ApiKey, ApiKeyFilter, ApiKeyOutcome, Page, PageRequest, Store } from '../../contracts/stores.ts';
 import { generateSecret, hintOf, isWellFormedSecret } from '../../lib/api-key-secret.ts';
 import { hasScope, type Principal, requireScope } from '../access/principal.ts';
+import { auditEntry } from '../audit/audit.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
-import { storableText } from '../text.ts';
+import { changedLimits, givenLimits, noLimits } from '../quotas/limits-input.ts';
 import { hashSecret } from './hash-secret.ts';
+import { createKeySchema, requireFuture, rotateKeySchema, updateKeySchema } from './input.ts';
 
-/** API keys: made, listed and revoked by administrators. */
+/** API keys: made, changed, listed and revoked by administrators. What changes of a key holds at once, everywhere. */
 export interface Keys {
   /** The secret is returned here and never again. */
   create(principal: Principal, input: unknown): Promise<{ readonly apiKey: ApiKey; readonly secret: string }>;
+  /** Changes what is given. Throws NOT_FOUND, and INVALID_INPUT for a revoked key. */
+  update(principal: Principal, id: ApiKeyId, input: unknown): Promise<ApiKey>;
+  /**
+   * Gives the key another secret; the one before opens on for a grace period. Sent again within that, it replaces the new secret (whose
+   * answer may have been lost) and never prolongs the old one. Throws NOT_FOUND, and INVALID_INPUT for a revoked key.
+   */
+  rotate(
+    principal: Principal,
+    id: ApiKeyId,
+    input: unknown,
+  ): Promise<{ readonly apiKey: ApiKey; readonly secret: string }>;
   /** At once and for good; revoking again answers the same. Throws NOT_FOUND. */
   revoke(principal: Principal, id: ApiKeyId): Promise<ApiKey>;
   /** In the order of the ids; undefined for what is unknown or not the principal's to see: its own key, or any for ADMIN. */
@@ -36,36 +39,6 @@ export interface Keys {
 }
 
 const operatorName = 'operator';
-const count = z.int().min(1).max(2_147_483_647).nullish();
-const bigCount = z.coerce.bigint().min(1n).nullish();
-
-export const noLimits: Limits = {
-  requestsPerMinute: null,
-  tokensPerMinute: null,
-  concurrentCompletions: null,
-  tokensPerDay: null,
-  tokensPerMonth: null,
-  costPerMonth: null,
-};
-
-export const limitsSchema = z.strictObject({
-  requestsPerMinute: count,
-  tokensPerMinute: count,
-  concurrentCompletions: count,
-  tokensPerDay: bigCount,
-  tokensPerMonth: bigCount,
-  /** Nanos of the currency: the faces turn decimals into them. */
-  costPerMonth: bigCount,
-});
-
-const createSchema = z.strictObject({
-  name: storableText.trim().min(1, 'must not be empty').max(100),
-  projectId: z.uuid().nullish(),
-  scopes: z.array(z.enum(scopes)).min(1, 'name at least one scope'),
-  models: z.array(z.string().min(1)).max(100).nullish(),
-  expiresAt: z.date().nullish(),
-  limits: limitsSchema.nullish(),
-});
 
 export interface KeysOptions {
   readonly store: Store;
@@ -77,10 +50,6 @@ export interface KeysOptions {
 }
 
 export function createKeys({ store, signals, serverSecret, resolveModel, now = () => new Date() }: KeysOptions): Keys {
-  function auditEntry(principal: Principal | null, action: AuditEntry['action'], at: Date): AuditEntry {
-    return { id: uuidv7() as AuditEventId, at, actorApiKeyId: principal?.apiKeyId ?? null, action };
-  }
-
   async function createBuiltIn(name: string, hint: string, hash: Uint8Array): Promise<ApiKey> {
     const at = now();
     const project = await store.projects.ensureDefault();
@@ -111,17 +80,33 @@ export function createKeys({ store, signals, serverSecret, resolveModel, now = (
     });
   }
 
+  /** The key as it is now; whoever holds it is told to look again. */
+  function changed(outcome: ApiKeyOutcome): ApiKey {
+    switch (outcome.type) {
+      case 'stored':
+        signals.publish({ type: 'api-key-changed', apiKeyId: outcome.apiKey.id });
+        return outcome.apiKey;
+      case 'revoked':
+        throw invalidInput([{ path: ['id'], code: 'revoked', message: 'the API key is revoked: make a new one' }]);
+      case 'unknown':
+        throw new DomainError('NOT_FOUND', 'There is no such API key.');
+      default:
+        return outcome satisfies never;
+    }
+  }
+
   return {
     async create(principal, input) {
       requireScope(principal, 'ADMIN');
-      const { expiresAt, limits, models, ...checked } = parseInput(createSchema, input);
+      const { expiresAt, limits, models, ...checked } = parseInput(createKeySchema, input);
       const at = now();
-      if (expiresAt && expiresAt <= at) {
-        throw invalidInput([{ path: ['expiresAt'], code: 'in_past', message: 'must lie in the future' }]);
-      }
+      requireFuture(expiresAt, at);
       const projectId = (checked.projectId ?? principal.projectId) as ProjectId;
       const [project] = await store.projects.find([projectId]);
       if (!project) throw new DomainError('NOT_FOUND', 'There is no such project.');
+      if (project.archivedAt) {
+        throw invalidInput([{ path: ['projectId'], code: 'archived', message: 'the project is archived' }]);
+      }
       const secret = generateSecret();
       const apiKey = await store.apiKeys.create(
         {
@@ -129,9 +114,9 @@ export function createKeys({ store, signals, serverSecret, resolveModel, now = (
           projectId,
           name: checked.name,
           hint: hintOf(secret),
-          scopes: [...new Set(checked.scopes)],
+          scopes: checked.scopes,
           models: models ? checkModels(models) : null,
-          limits: { ...noLimits, ...withoutUndefined(limits ?? {}) },
+          limits: { ...noLimits, ...givenLimits(limits ?? {}) },
           createdAt: at,
           expiresAt: expiresAt ?? null,
           hash: hashSecret(serverSecret, secret),
@@ -139,6 +124,36 @@ export function createKeys({ store, signals, serverSecret, resolveModel, now = (
         auditEntry(principal, 'api-key.create', at),
       );
       return { apiKey, secret };
+    },
+
+    async update(principal, id, input) {
+      requireScope(principal, 'ADMIN');
+      const { name, scopes, models, expiresAt, limits } = parseInput(updateKeySchema, input);
+      const at = now();
+      requireFuture(expiresAt, at);
+      const changes = {
+        ...(name !== undefined && { name }),
+        ...(scopes !== undefined && { scopes }),
+        ...(models !== undefined && { models: models && checkModels(models) }),
+        ...(expiresAt !== undefined && { expiresAt }),
+        ...(limits !== undefined && { limits: changedLimits(limits) }),
+      };
+      return changed(await store.apiKeys.update(id, changes, auditEntry(principal, 'api-key.update', at)));
+    },
+
+    async rotate(principal, id, input) {
+      requireScope(principal, 'ADMIN');
+      const { graceSeconds } = parseInput(rotateKeySchema, input);
+      const at = now();
+      const secret = generateSecret();
+      const rotation = {
+        hash: hashSecret(serverSecret, secret),
+        hint: hintOf(secret),
+        at,
+        graceUntil: new Date(at.getTime() + graceSeconds * 1_000),
+      };
+      const audit = auditEntry(principal, 'api-key.rotate', at);
+      return { apiKey: changed(await store.apiKeys.rotate(id, rotation, audit)), secret };
     },
 
     async revoke(principal, id) {
@@ -183,8 +198,4 @@ export function createKeys({ store, signals, serverSecret, resolveModel, now = (
       return (await store.apiKeys.findByHash(hash)) ?? (await createBuiltIn(operatorName, 'server.json', hash));
     },
   };
-}
-
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as never;
 }

@@ -14,7 +14,7 @@ export function keysContract(opened: () => TestStore): void {
       limits: { ...noLimits, requestsPerMinute: 60, tokensPerDay: 9_007_199_254_740_993n },
       expiresAt: after(noon, 3_600),
     };
-    const stored: ApiKey = { ...key, revokedAt: null, lastUsedAt: null };
+    const stored: ApiKey = { ...key, revokedAt: null, lastUsedAt: null, previousSecretExpiresAt: null };
     expect(await store.apiKeys.create({ ...key, hash }, auditOf('api-key.create'))).toEqual(stored);
     expect(await store.apiKeys.findByHash(hash)).toEqual(stored);
     expect(await store.apiKeys.find([key.id])).toEqual([stored]);
@@ -46,7 +46,7 @@ export function keysContract(opened: () => TestStore): void {
     const second = await store.apiKeys.revoke(id, after(noon, 60), auditOf('api-key.revoke'));
     expect(first?.revokedAt).toEqual(noon);
     expect(second).toEqual(first);
-    const { rows } = await store.audit.list(projectId, { limit: 10, direction: 'forward' });
+    const { rows } = await store.audit.list({ projectId }, { limit: 10, direction: 'forward' });
     expect(rows.map(({ action }) => action)).toEqual(['api-key.revoke', 'api-key.create']);
     expect(rows[0]).toMatchObject({
       targetId: id,
@@ -58,7 +58,7 @@ export function keysContract(opened: () => TestStore): void {
   test('stores no key whose audit event cannot be stored', async () => {
     const { store, newKey, newProject } = opened();
     const { projectId } = await newKey();
-    const [event] = (await store.audit.list(projectId, { limit: 1, direction: 'forward' })).rows;
+    const [event] = (await store.audit.list({ projectId }, { limit: 1, direction: 'forward' })).rows;
     const key = keyOf(await newProject());
     await expect(store.apiKeys.create(key, { ...auditOf('api-key.create'), id: event!.id })).rejects.toThrow();
     expect(await store.apiKeys.find([key.id])).toEqual([]);

@@ -26,6 +26,8 @@ const scopeOfRoot: Record<string, Scope | 'any key'> = {
   'query.model': 'MODELS_READ',
   'query.completion': 'COMPLETIONS',
   'query.completions': 'COMPLETIONS',
+  'query.projects': 'ADMIN',
+  'query.auditEvents': 'ADMIN',
   'query.tokenize': 'COMPLETIONS',
   'query.usage': 'USAGE_READ',
   'query.usageRecords': 'USAGE_READ',
@@ -33,6 +35,11 @@ const scopeOfRoot: Record<string, Scope | 'any key'> = {
   'mutation.cancelCompletion': 'COMPLETIONS',
   'mutation.createApiKey': 'ADMIN',
   'mutation.revokeApiKey': 'ADMIN',
+  'mutation.updateApiKey': 'ADMIN',
+  'mutation.rotateApiKey': 'ADMIN',
+  'mutation.createProject': 'ADMIN',
+  'mutation.updateProject': 'ADMIN',
+  'mutation.archiveProject': 'ADMIN',
   'subscription.completionEvents': 'COMPLETIONS',
 };
 

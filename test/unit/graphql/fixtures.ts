@@ -13,7 +13,7 @@ import type { Logger } from '../../../src/contracts/logger.ts';
 import type { ApiKey, Completion, Project, Scope, UsageRecord } from '../../../src/contracts/stores.ts';
 import type { LogEvent } from '../../../src/contracts/token-log.ts';
 import type { Principal } from '../../../src/domain/access/principal.ts';
-import { noLimits } from '../../../src/domain/keys/keys.ts';
+import { noLimits } from '../../../src/domain/quotas/limits-input.ts';
 import type { GraphqlContext, Services } from '../../../src/graphql/context.ts';
 import { maskError } from '../../../src/graphql/errors.ts';
 import { createSchema } from '../../../src/graphql/schema.ts';
@@ -78,6 +78,7 @@ export const apiKey: ApiKey = {
   expiresAt: null,
   revokedAt: null,
   lastUsedAt: null,
+  previousSecretExpiresAt: null,
 };
 
 export const model: ModelDescription = {
@@ -134,6 +135,8 @@ export function fakeServices(changes: { [Name in keyof Services]?: Partial<Servi
     },
     keys: {
       create: async () => ({ apiKey, secret: 'slc_secret' }),
+      update: async () => apiKey,
+      rotate: async () => ({ apiKey, secret: 'slc_secret' }),
       revoke: async () => apiKey,
       find: async (_principal, ids) => ids.map((id) => (id === apiKeyId ? apiKey : undefined)),
       list: async () => none,
@@ -142,6 +145,10 @@ export function fakeServices(changes: { [Name in keyof Services]?: Partial<Servi
       ...changes.keys,
     },
     projects: {
+      create: async () => project,
+      update: async () => project,
+      archive: async () => project,
+      list: async () => none,
       find: async (_principal, ids) => ids.map((id) => (id === projectId ? project : undefined)),
       ...changes.projects,
     },
@@ -156,6 +163,7 @@ export function fakeServices(changes: { [Name in keyof Services]?: Partial<Servi
       limits: async () => [],
       ...changes.usage,
     },
+    audit: { list: async () => none, find: async (_principal, ids) => ids.map(() => undefined), ...changes.audit },
     limits: { maxN: 8, maxStop: 16 },
     currency: 'USD',
   };
