@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -35,10 +35,11 @@ export async function soakStreams({ engine, streams, minutes, seed }: SoakOption
   const input =
     engine === 'llama'
       ? { model: 'starter', maxTokens: 60, logitBias: await endless(url, secret, 'starter') }
-      : { model: 'scripted', maxTokens: 400 };
+      : { model: 'scripted', maxTokens: 1_000, prompt: 'words 500' };
   const chaos = { url, faultyUrl: network.address, secret, input, silenceMilliseconds: 5_000, random };
 
   const signal = AbortSignal.timeout((minutes + 5) * 60_000);
+  setMaxListeners(0, signal);
   let completions = 0;
   let reconnections = 0;
   let characters = 0;

@@ -29,10 +29,10 @@ export async function runChaoticCompletion(options: ChaosOptions): Promise<Chaos
   const { url, faultyUrl, secret, random, silenceMilliseconds, signal } = options;
   const n = oneOf(random, [1, 1, 1, 3]);
   const input = {
-    ...options.input,
     prompt: `Once upon a time, number ${Math.floor(random() * 1e6)}`,
     mode: oneOf(random, modes),
     n,
+    ...options.input,
   };
   const { createCompletion } = await request<{
     createCompletion: { completion?: { id: string }; code?: string; message?: string };
