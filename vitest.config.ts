@@ -15,7 +15,7 @@ export default defineConfig({
       project('unit', ['test/unit/**/*.test.ts', 'test/*.test.ts'], 20_000),
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
       project('api', ['test/api/**/*.test.ts'], 60_000),
-      project('openai', ['test/openai/**/*.test.ts'], 60_000, ['test/openai/start-service.ts']),
+      project('openai', ['test/openai/**/*.test.ts'], 120_000, ['test/openai/start-service.ts']),
       project('faults', ['test/faults/**/*.test.ts'], 120_000),
       project('clients', ['test/clients/**/*.test.ts'], 60_000, ['test/clients/start-service.ts']),
       project('browser', ['test/browser/**/*.test.ts'], 120_000),

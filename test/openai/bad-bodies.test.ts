@@ -95,9 +95,15 @@ const mutated = fc
       const place = places[at % Math.max(1, places.length)];
       if (!place) break;
       const holder = place.holder as Record<string, unknown>;
-      if (kind === 'replace') holder[place.key] = value;
+      if (kind === 'replace') holder[place.key] = structuredClone(value);
       else if (kind === 'remove') Reflect.deleteProperty(holder, place.key);
-      else if (kind === 'add') Object.defineProperty(changed, name, { value, enumerable: true, configurable: true });
+      else if (kind === 'add')
+        Object.defineProperty(changed, name, {
+          value: structuredClone(value),
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });
       else cut = at;
     }
     const json = JSON.stringify(changed);
