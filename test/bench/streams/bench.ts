@@ -26,27 +26,21 @@ interface Scenario {
 
 const scenarios: Record<string, Scenario> = {
   single: {
-    title: 'one token a message, at a pace that all keep up with',
-    load: (readers) => paced(readers, 1),
+    title: 'one token a message, the next when all have the last',
+    load: (readers) => ({ tokensPerStep: 1, pace: 'delivered', steps: stepsFor(readers, 4_096, 512) }),
   },
   eight: {
-    title: 'eight tokens of a completion share a message, at a pace that all keep up with',
-    load: (readers) => paced(readers, 8),
+    title: 'eight tokens of a completion share a message, the next when all have the last',
+    load: (readers) => ({ tokensPerStep: 8, pace: 'delivered', steps: stepsFor(readers, 4_096, 512) }),
   },
   flood: {
     title: 'one token a step, as fast as the server takes them',
-    load: (readers) => ({ tokensPerStep: 1, stepsPerSecond: null, steps: Math.max(128, Math.ceil(16_384 / readers)) }),
+    load: (readers) => ({ tokensPerStep: 1, pace: 'taken', steps: stepsFor(readers, 32_768, 8_192) }),
   },
 };
 
-const pacedMessagesPerSecond = 4_000;
-/** Timers are no finer: more would come in bursts, which share messages. */
-const mostStepsPerSecond = 500;
-const pacedSeconds = 3;
-
-function paced(readers: number, tokensPerStep: number): Load {
-  const stepsPerSecond = Math.min(mostStepsPerSecond, pacedMessagesPerSecond / readers);
-  return { tokensPerStep, stepsPerSecond, steps: Math.ceil(stepsPerSecond * pacedSeconds) };
+function stepsFor(readers: number, tokens: number, most: number): number {
+  return Math.max(16, Math.min(most, Math.ceil(tokens / readers)));
 }
 
 interface Measurement {
@@ -107,7 +101,7 @@ async function measure(
   load: Load,
 ): Promise<Measurement> {
   const tokens = load.steps * load.tokensPerStep;
-  await readers.request({ type: 'open', target, transport, readers: count, tokens });
+  await readers.request({ type: 'open', target, transport, readers: count, load });
   await server.request({ type: 'start', load });
   const { seconds, messages } = await readers.request<Delivered>({ type: 'delivered' });
   const { cpuMicroseconds } = await server.request<Measured>({ type: 'measure' });

@@ -3,14 +3,15 @@ import type { Measured, ServerRequest, Target } from './messages.ts';
 import type { Producer } from './producer-link.ts';
 
 /** Serves as a process of the benchmark: produces on request, and says what that cost. */
-export function serveMeasured(producer: Producer, server: AsyncDisposable & { readonly target: Target }): void {
+export function serveMeasured(producer: Producer, server: AsyncDisposable & Omit<Target, 'stepPort'>): void {
+  const { url, authorization } = server;
   let before = process.cpuUsage();
 
   answerRequests<ServerRequest | { readonly type: 'target' }>(
     (request) => {
       switch (request.type) {
         case 'target':
-          return server.target;
+          return { url, stepPort: producer.stepPort, ...(authorization && { authorization }) } satisfies Target;
         case 'start':
           before = process.cpuUsage();
           return producer.start(request.load);

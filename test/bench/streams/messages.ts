@@ -5,8 +5,11 @@ export interface Load {
   readonly steps: number;
   /** All in one message, as an engine that is faster than its host would send them. */
   readonly tokensPerStep: number;
-  /** Null: the next step as soon as the operating system has taken the last one. */
-  readonly stepsPerSecond: number | null;
+  /**
+   * When the next step comes: once every reader has the last one, so that no two can share a message however busy the machine
+   * is; or as soon as the operating system has taken the last one.
+   */
+  readonly pace: 'delivered' | 'taken';
 }
 
 /** The text of every token: nothing in it is escaped in JSON. */
@@ -16,8 +19,10 @@ export type ToProducer =
   | { readonly type: 'start'; readonly load: Load; readonly streams: readonly number[] }
   | { readonly type: 'finish' };
 
-/** Of one step. */
-export type FromProducer = readonly ChoicePiece[];
+export type FromProducer =
+  /** Where it listens for a byte from the readers whenever all of them have a step. */
+  | { readonly type: 'listening'; readonly stepPort: number }
+  | { readonly type: 'step'; readonly pieces: readonly ChoicePiece[] };
 
 /** Requests to a child of the benchmark; each is answered once, by `id`. */
 export type ServerRequest =
@@ -33,6 +38,8 @@ export interface Measured {
 /** Where a server can be reached, and as whom. */
 export interface Target {
   readonly url: string;
+  /** The producer's. */
+  readonly stepPort: number;
   /** Of an API key; the references need none, and no completion to be created. */
   readonly authorization?: string;
 }
@@ -43,7 +50,7 @@ export type ReadersRequest =
       readonly target: Target;
       readonly transport: string;
       readonly readers: number;
-      readonly tokens: number;
+      readonly load: Load;
     }
   /** Answered when every reader has every token. */
   | { readonly type: 'delivered' }

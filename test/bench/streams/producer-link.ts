@@ -5,6 +5,7 @@ import type { FromProducer, Load, ToProducer } from './messages.ts';
 
 /** A server's end of its synthetic engine. */
 export interface Producer extends AsyncDisposable {
+  readonly stepPort: number;
   /** Opens a stream; the result closes it. */
   open(onPiece: (piece: ChoicePiece) => void): () => void;
   /** Begins to produce for the streams that are open now. */
@@ -13,15 +14,19 @@ export interface Producer extends AsyncDisposable {
   finish(): void;
 }
 
-export function startProducer(): Producer {
+export async function startProducer(): Promise<Producer> {
   const child = fork(fileURLToPath(new URL('producer.ts', import.meta.url)), [], { execArgv: ['--import', 'tsx'] });
   const streams = new Map<number, (piece: ChoicePiece) => void>();
   let lastStream = 0;
-  child.on('message', (step: FromProducer) => {
-    for (const piece of step) streams.get(piece.requestId)?.(piece);
+  const stepPort = await new Promise<number>((resolve) => {
+    child.on('message', (message: FromProducer) => {
+      if (message.type === 'listening') resolve(message.stepPort);
+      else for (const piece of message.pieces) streams.get(piece.requestId)?.(piece);
+    });
   });
   const send = (message: ToProducer) => void child.send(message);
   return {
+    stepPort,
     open(onPiece) {
       const stream = ++lastStream;
       streams.set(stream, onPiece);

@@ -1,30 +1,36 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { type FromProducer, type Load, type ToProducer, tokenText } from './messages.ts';
 
 /** The synthetic engine: a process that says tokens to its parent, for all streams in one message a step, as real engines do. */
 let streams: readonly number[] = [];
+let delivered = () => {};
+
+const steps = createServer((readers) => readers.on('data', () => delivered()).on('error', () => {}));
+steps.listen(0, '127.0.0.1');
+await once(steps, 'listening');
+await send({ type: 'listening', stepPort: (steps.address() as AddressInfo).port });
 
 process.on('message', (message: ToProducer) => {
   if (message.type === 'start') {
     streams = message.streams;
     void produce(message.load);
-  } else send(streams.map((requestId) => ({ requestId, text: '', tokens: 1, finishReason: 'STOP' })));
+  } else {
+    const pieces = streams.map((requestId) => ({ requestId, text: '', tokens: 1, finishReason: 'STOP' as const }));
+    void send({ type: 'step', pieces });
+  }
 });
 process.once('disconnect', () => process.exit());
 
-async function produce({ steps, tokensPerStep, stepsPerSecond }: Load): Promise<void> {
-  const step = streams.map((requestId) => ({
-    requestId,
-    text: tokenText.repeat(tokensPerStep),
-    tokens: tokensPerStep,
-  }));
-  const startedAt = performance.now();
+async function produce({ steps, tokensPerStep, pace }: Load): Promise<void> {
+  const text = tokenText.repeat(tokensPerStep);
+  const pieces = streams.map((requestId) => ({ requestId, text, tokens: tokensPerStep }));
   for (let i = 0; i < steps; i++) {
-    if (stepsPerSecond !== null) {
-      const early = startedAt + (i * 1_000) / stepsPerSecond - performance.now();
-      if (early > 0) await delay(early);
-    }
-    await send(step);
+    const allHaveIt = new Promise<void>((resolve) => {
+      delivered = resolve;
+    });
+    await send({ type: 'step', pieces });
+    if (pace === 'delivered') await allHaveIt;
   }
 }
 

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { answerRequests } from './child.ts';
 import { type Delivered, type ReadersRequest, type Target, tokenText } from './messages.ts';
 import { transports } from './transports.ts';
@@ -20,12 +21,15 @@ answerRequests<ReadersRequest>(
 );
 
 async function openReaders(request: Extract<ReadersRequest, { type: 'open' }>): Promise<Readers> {
-  const { target, transport, readers: count, tokens } = request;
+  const { target, transport, readers: count, load } = request;
   const open = transports[transport]!;
+  const tokens = load.steps * load.tokensPerStep;
+  const stepCharacters = count * load.tokensPerStep * tokenText.length;
   let missing = count * tokens * tokenText.length;
   let messages = 0;
   let firstAt = 0;
   const ids = await createCompletions(target, count, tokens);
+  const producer = connect({ port: target.stepPort, host: '127.0.0.1', noDelay: true });
 
   return new Promise((opened, failed) => {
     let started = 0;
@@ -41,7 +45,10 @@ async function openReaders(request: Extract<ReadersRequest, { type: 'open' }>): 
                 messages++;
                 firstAt ||= performance.now();
                 missing -= characters;
-                if (missing === 0) resolve({ seconds: (performance.now() - firstAt) / 1_000, messages });
+                if (load.pace === 'delivered' && missing % stepCharacters === 0) producer.write('.');
+                if (missing > 0) return;
+                producer.end();
+                resolve({ seconds: (performance.now() - firstAt) / 1_000, messages });
               },
               ended: end,
               failed,

@@ -20,13 +20,13 @@ interface Event {
   readonly completionEvents: { readonly __typename: string; readonly seq: number; readonly text?: string };
 }
 
-const producer = startProducer();
+const producer = await startProducer();
 const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
 await once(server, 'listening');
 useServer({ schema, roots: { subscription: { completionEvents: () => eventsOf(producer) } } }, server);
 
 serveMeasured(producer, {
-  target: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+  url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
   async [Symbol.asyncDispose]() {
     server.close();
   },

@@ -12,7 +12,7 @@ import { type Producer, startProducer } from './producer-link.ts';
 
 /** The service as it is, but for the engine. */
 const unlimited = 2 ** 30;
-const producer = startProducer();
+const producer = await startProducer();
 const dataDirectory = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
 const configFile = join(dataDirectory, 'sluice.config.json');
 await writeFile(
@@ -26,7 +26,8 @@ const config = loadConfig({}, { SLUICE_PORT: '0', SLUICE_DATA_DIR: dataDirectory
 const server = await startServer(config, { logger: silentLogger, inference: syntheticInference(producer) });
 
 serveMeasured(producer, {
-  target: { url: server.url, authorization: `Bearer ${server.adminSecret}` },
+  url: server.url,
+  authorization: `Bearer ${server.adminSecret}`,
   async [Symbol.asyncDispose]() {
     await server.stop();
     await rm(dataDirectory, { recursive: true, force: true });
@@ -38,7 +39,10 @@ function syntheticInference(source: Producer): Inference {
   const engine: ChoiceEngine = {
     run(_work, events) {
       events.started(0);
-      const close = source.open(events.piece);
+      const close = source.open((piece) => {
+        if (piece.finishReason) close();
+        events.piece(piece);
+      });
       return () => {
         close();
         events.piece({ text: '', tokens: 0, finishReason: 'CANCELLED' });

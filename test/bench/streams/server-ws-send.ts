@@ -5,7 +5,7 @@ import { serveMeasured } from './measured-server.ts';
 import { startProducer } from './producer-link.ts';
 
 /** The least that anyone can do: the same messages, put together by hand and sent with ws. */
-const producer = startProducer();
+const producer = await startProducer();
 const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
 await once(server, 'listening');
 
@@ -29,7 +29,7 @@ server.on('connection', (socket) => {
 });
 
 serveMeasured(producer, {
-  target: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+  url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
   async [Symbol.asyncDispose]() {
     server.close();
   },

@@ -57,5 +57,6 @@ function read(message: string, arrivals: Arrivals): void {
   if (message.includes('"errors"')) arrivals.failed(new Error(message));
   else if (message.includes('CompletionStarted')) arrivals.started();
   const text = message.indexOf('"text":"');
-  if (text >= 0) arrivals.text(message.indexOf('"', text + 8) - text - 8);
+  const characters = text < 0 ? 0 : message.indexOf('"', text + 8) - text - 8;
+  if (characters > 0) arrivals.text(characters);
 }
