@@ -16,11 +16,13 @@ interface Snippet {
 function readSnippets(): Snippet[] {
   const readme = readFileSync('README.md', 'utf8');
   const section = readme.split(/^## /mu).find((text) => text.startsWith('Use it from any OpenAI client')) ?? '';
-  return [...section.matchAll(/^(\S.*):\n\n```(sh|js|python)\n(.*?)^```$/gmsu)].map(([, title, language, code]) => ({
-    title: title!.split('\n').at(-1)!,
-    language: language!,
-    code: code!,
-  }));
+  return [...section.matchAll(/^(\S[^\n]*):\n\n```(sh|js|python)\n(.*?)^```$/gmsu)].map(
+    ([, title, language, code]) => ({
+      title: title!,
+      language: language!,
+      code: code!,
+    }),
+  );
 }
 
 /** Whether this machine has the version of the Python package that a snippet is for. */
