@@ -131,7 +131,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
       models,
       keys,
       projects: createProjects({ projects: store.projects, signals }),
-      usage: createUsage(store.usage),
+      usage: createUsage({ store: store.usage, signals }),
       audit: createAudit(store.audit),
       limits,
       currency: config.currency,

@@ -378,6 +378,8 @@ export interface UsageStore {
   findByCompletion(ids: readonly CompletionId[]): Promise<readonly UsageRecord[]>;
   findRecords(ids: readonly UsageRecordId[]): Promise<readonly UsageRecord[]>;
   report(query: UsageQuery): Promise<readonly UsageRow[]>;
+  /** How the requests of the same rows spread; a row without any value is left out. */
+  percentiles(query: UsageQuery): Promise<readonly UsagePercentilesRow[]>;
   /** What the limits of a key and its project stand at; only limits that are set. */
   limits(apiKeyId: ApiKeyId, at: Date): Promise<readonly LimitState[]>;
 }
@@ -393,7 +395,7 @@ export interface UsageRecordFilter {
 
 export const usageGroups = ['PROJECT', 'API_KEY', 'MODEL', 'USER'] as const;
 export type UsageGroup = (typeof usageGroups)[number];
-export const usageGranularities = ['HOUR', 'DAY', 'MONTH'] as const;
+export const usageGranularities = ['MINUTE', 'HOUR', 'DAY', 'MONTH'] as const;
 export type UsageGranularity = (typeof usageGranularities)[number];
 
 export interface UsageQuery {
@@ -407,13 +409,30 @@ export interface UsageQuery {
   readonly groupBy: readonly UsageGroup[];
 }
 
-export interface UsageRow {
+/** Off by at most 5 %: they are read from logarithmic bins. */
+export interface Percentiles {
+  readonly p50: number;
+  readonly p95: number;
+}
+
+export type UsagePercentilesRow = UsageRowKey & {
+  /** From admission to the first token, of the requests that had one. */
+  readonly timeToFirstTokenSeconds: Percentiles | null;
+  /** Per request, of those that produced a token. */
+  readonly tokensPerSecond: Percentiles | null;
+};
+
+/** What a row of a report is told apart by. */
+export interface UsageRowKey {
   /** Null for the whole range. */
   readonly bucketStart: Date | null;
   readonly projectId: ProjectId | null;
   readonly apiKeyId: ApiKeyId | null;
   readonly model: string | null;
   readonly user: string | null;
+}
+
+export interface UsageRow extends UsageRowKey {
   readonly requests: bigint;
   readonly errors: bigint;
   readonly promptTokens: bigint;

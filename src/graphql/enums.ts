@@ -123,6 +123,7 @@ export const ModelStatusEnum = enumOf<ModelStatus>('ModelStatus', 'Whether a mod
 });
 
 export const UsageGranularityEnum = enumOf<UsageGranularity>('UsageGranularity', 'Length of a bucket.', {
+  MINUTE: 'One minute; for a range of at most a week.',
   HOUR: 'One hour.',
   DAY: 'From midnight to midnight in the time zone of the report.',
   MONTH: 'A calendar month in the time zone of the report.',

@@ -26,6 +26,7 @@ import './cancel-completion.ts';
 import './completion-events.ts';
 import './usage.ts';
 import './usage-record.ts';
+import './usage-events.ts';
 import './audit-event.ts';
 
 export function createSchema(): GraphQLSchema {

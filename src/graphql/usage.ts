@@ -1,5 +1,5 @@
-import type { UsageRow } from '../contracts/stores.ts';
-import type { UsageReport, UsageTotals } from '../domain/usage/usage.ts';
+import type { Percentiles } from '../contracts/stores.ts';
+import type { UsageBucket as Bucket, UsageReport, UsageTotals } from '../domain/usage/usage.ts';
 import { ApiKeyNode } from './api-key.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
@@ -41,6 +41,14 @@ const UsageInput = builder.inputType('UsageInput', {
   }),
 });
 
+const UsagePercentiles = builder.objectRef<Percentiles>('UsagePercentiles').implement({
+  description: 'How a value spreads over requests. Each is off by at most 5 %: they are read from logarithmic bins.',
+  fields: (t) => ({
+    p50: t.exposeFloat('p50', { description: 'The median: half of the requests are at or below it.' }),
+    p95: t.exposeFloat('p95', { description: '95 % of the requests are at or below it.' }),
+  }),
+});
+
 const UsageSums = builder.interfaceRef<UsageTotals>('UsageSums').implement({
   description: 'Sums over usage records.',
   fields: (t) => ({
@@ -58,6 +66,18 @@ const UsageSums = builder.interfaceRef<UsageTotals>('UsageSums').implement({
       resolve: ({ promptTokens, completionTokens }) => promptTokens + completionTokens,
     }),
     cost: t.expose('cost', { type: 'Decimal', description: 'Money, in the currency of the report.' }),
+    timeToFirstTokenSeconds: t.field({
+      type: UsagePercentiles,
+      nullable: true,
+      description: 'From admission to the first token, of the requests that had one; null where none had.',
+      resolve: async (sums) => (await sums.percentiles()).timeToFirstTokenSeconds,
+    }),
+    tokensPerSecond: t.field({
+      type: UsagePercentiles,
+      nullable: true,
+      description: 'Sampled tokens per second of running, of the requests that produced any; null where none did.',
+      resolve: async (sums) => (await sums.percentiles()).tokensPerSecond,
+    }),
   }),
   resolveType: (totals) => ('bucketStart' in totals ? 'UsageBucket' : 'UsageTotals'),
 });
@@ -67,7 +87,7 @@ const UsageTotalsType = builder.objectRef<UsageTotals>('UsageTotals').implement(
   interfaces: [UsageSums],
 });
 
-const UsageBucket = builder.objectRef<UsageRow>('UsageBucket').implement({
+const UsageBucket = builder.objectRef<Bucket>('UsageBucket').implement({
   description: 'Sums over one bucket of time and one group. Empty ones are left out.',
   interfaces: [UsageSums],
   fields: (t) => ({
@@ -122,7 +142,7 @@ builder.queryField('usage', (t) =>
   t.field({
     type: UsageReportType,
     description:
-      "Sums of usage: the project's own, or of all projects for the scope ADMIN. Needs the scope USAGE_READ. INVALID_INPUT: an empty or too long range, an unknown time zone.",
+      "Sums of usage: the project's own, or of all projects for the scope ADMIN. Needs the scope USAGE_READ. INVALID_INPUT: an empty or too long range (five years; a week by minutes), an unknown time zone.",
     authScopes: { scope: 'USAGE_READ' },
     args: { input: t.arg({ type: UsageInput, required: true, description: 'What to sum up.' }) },
     resolve: (_root, { input: { range, granularity, timeZone, groupBy, projectId } }, context) => {

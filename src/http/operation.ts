@@ -67,7 +67,9 @@ export function openOperation<Shown>(options: OperationOptions<Shown>): AsyncIte
     }
     const event = await pull(events);
     if (event.done || over) return undefined;
-    return { result: await execute({ ...args, rootValue: event.value }), seq: seqOf(event.value) };
+    // A context of its own: what is looked up for one event must neither pile up nor be old for those after it.
+    const contextValue = { ...(args.contextValue as OperationContext) };
+    return { result: await execute({ ...args, contextValue, rootValue: event.value }), seq: seqOf(event.value) };
   }
 
   /** What there is now is taken only in one's turn; whoever waits for what is to come leaves the turn to others. */

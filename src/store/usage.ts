@@ -5,6 +5,7 @@ import type { UsageRecord, UsageRecordFilter, UsageStore } from '../contracts/st
 import type { Prisma, PrismaClient, UsageRecord as Row } from './generated/client.ts';
 import { readPage } from './pages.ts';
 import { isPossibleId, possibleIds, timestamp } from './rows.ts';
+import { percentiles } from './usage-percentiles.ts';
 import { report } from './usage-report.ts';
 
 export function createUsage(prisma: PrismaClient): UsageStore {
@@ -29,6 +30,7 @@ export function createUsage(prisma: PrismaClient): UsageStore {
     },
 
     report: (query) => report(prisma, query),
+    percentiles: (query) => percentiles(prisma, query),
 
     async limits(apiKeyId, at) {
       if (!isPossibleId(apiKeyId)) return [];

@@ -1,17 +1,21 @@
 import type { CompletionId, UsageRecordId } from '../../contracts/ids.ts';
+import type { Signals } from '../../contracts/signals.ts';
 import type {
   LimitState,
   Page,
   PageRequest,
+  UsagePercentilesRow,
   UsageQuery,
   UsageRecord,
   UsageRecordFilter,
   UsageRow,
+  UsageRowKey,
   UsageStore,
 } from '../../contracts/stores.ts';
 import { type Principal, requireScope, seesProject, visibleProject } from '../access/principal.ts';
 import { invalidInput } from '../parse-input.ts';
 import { requireStorable } from '../text.ts';
+import { liveUsage } from './live.ts';
 
 /** What was used, by whom; and what the limits leave. */
 export interface Usage {
@@ -23,29 +27,60 @@ export interface Usage {
   ): Promise<Page<UsageRecord>>;
   findRecords(principal: Principal, ids: readonly UsageRecordId[]): Promise<readonly (UsageRecord | undefined)[]>;
   ofCompletions(ids: readonly CompletionId[]): Promise<readonly (UsageRecord | undefined)[]>;
+  /** What ends from now on, as it is recorded; ends with the signal. A hint may be lost: the records are the truth. */
+  live(principal: Principal, signal: AbortSignal): AsyncIterableIterator<UsageRecord>;
   /** The limits that hold for the principal, its key's and its project's. */
   limits(principal: Principal): Promise<readonly LimitState[]>;
 }
 
 export interface UsageReport {
-  readonly buckets: readonly UsageRow[];
+  readonly buckets: readonly UsageBucket[];
   readonly totals: UsageTotals;
 }
 
-export type UsageTotals = Pick<
+export type UsageBucket = UsageRow & HasPercentiles;
+
+/** Read when first asked for, once for all rows of a report: most reports do without. */
+interface HasPercentiles {
+  percentiles(): Promise<Pick<UsagePercentilesRow, 'timeToFirstTokenSeconds' | 'tokensPerSecond'>>;
+}
+
+export type UsageTotals = UsageSums & HasPercentiles;
+
+type UsageSums = Pick<
   UsageRow,
   'requests' | 'errors' | 'promptTokens' | 'cachedPromptTokens' | 'completionTokens' | 'cost'
 >;
 
 const longestRangeMilliseconds = 366 * 5 * 86_400_000;
+const longestRangeOfMinutes = 7 * 86_400_000;
 
-export function createUsage(store: UsageStore, now: () => Date = () => new Date()): Usage {
+export interface UsageOptions {
+  readonly store: UsageStore;
+  readonly signals: Signals;
+  readonly now?: () => Date;
+}
+
+export function createUsage({ store, signals, now = () => new Date() }: UsageOptions): Usage {
+  async function percentilesByRow(query: UsageQuery): Promise<ReadonlyMap<string, UsagePercentilesRow>> {
+    return new Map((await store.percentiles(query)).map((row) => [nameOf(row), row]));
+  }
+
   return {
     async report(principal, query) {
       requireScope(principal, 'USAGE_READ');
       checkRange(query);
-      const buckets = await store.report({ ...query, projectId: visibleProject(principal, query.projectId) });
-      return { buckets, totals: sum(buckets) };
+      const visible = { ...query, projectId: visibleProject(principal, query.projectId) };
+      const rows = await store.report(visible);
+      const ofRows = once(() => percentilesByRow(visible));
+      const ofAll = once(() => percentilesByRow({ ...visible, granularity: null, groupBy: [] }));
+      return {
+        buckets: rows.map((row) => ({
+          ...row,
+          percentiles: async () => (await ofRows()).get(nameOf(row)) ?? noPercentiles,
+        })),
+        totals: { ...sum(rows), percentiles: async () => [...(await ofAll()).values()][0] ?? noPercentiles },
+      };
     },
     async records(principal, filter, page) {
       requireScope(principal, 'USAGE_READ');
@@ -64,16 +99,38 @@ export function createUsage(store: UsageStore, now: () => Date = () => new Date(
       const byId = new Map((await store.findByCompletion(ids)).map((record) => [record.completionId, record]));
       return ids.map((id) => byId.get(id));
     },
+    live(principal, signal) {
+      requireScope(principal, 'USAGE_READ');
+      return liveUsage({ store, signals, projectId: visibleProject(principal, null), signal });
+    },
     limits: (principal) => store.limits(principal.apiKeyId, now()),
   };
 }
 
-function checkRange({ from, before, timeZone }: UsageQuery): void {
+const noPercentiles = { timeToFirstTokenSeconds: null, tokensPerSecond: null };
+
+function nameOf({ bucketStart, projectId, apiKeyId, model, user }: UsageRowKey): string {
+  return JSON.stringify([bucketStart, projectId, apiKeyId, model, user]);
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function checkRange({ from, before, timeZone, granularity }: UsageQuery): void {
   if (from >= before) {
     throw invalidInput([{ path: ['before'], code: 'empty_range', message: 'must lie after from' }]);
   }
   if (before.getTime() - from.getTime() > longestRangeMilliseconds) {
     throw invalidInput([{ path: ['from'], code: 'range_too_long', message: 'a report covers at most five years' }]);
+  }
+  if (granularity === 'MINUTE' && before.getTime() - from.getTime() > longestRangeOfMinutes) {
+    const message = 'a report by minutes covers at most a week: choose HOUR';
+    throw invalidInput([{ path: ['granularity'], code: 'range_too_long', message }]);
   }
   if (!isTimeZone(timeZone)) {
     throw invalidInput([
@@ -91,7 +148,7 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-function sum(rows: readonly UsageRow[]): UsageTotals {
+function sum(rows: readonly UsageRow[]): UsageSums {
   const totals = {
     requests: 0n,
     errors: 0n,
@@ -101,7 +158,7 @@ function sum(rows: readonly UsageRow[]): UsageTotals {
     cost: 0n,
   };
   for (const row of rows) {
-    for (const column of Object.keys(totals) as (keyof UsageTotals)[]) totals[column] += row[column];
+    for (const column of Object.keys(totals) as (keyof UsageSums)[]) totals[column] += row[column];
   }
   return totals;
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProjectId } from '../../../src/contracts/ids.ts';
-import type { UsageGroup, UsageQuery, UsageRow } from '../../../src/contracts/stores.ts';
-import { admissionOf, admitted, noon, settlementOf, type TestStore, unbilled } from '../../kit/store.ts';
+import type { UsageGroup, UsageQuery, UsageRow, UsageRowKey } from '../../../src/contracts/stores.ts';
+import { admissionOf, admitted, after, noon, settlementOf, type TestStore, unbilled } from '../../kit/store.ts';
 
 export function usageContract(opened: () => TestStore): void {
   /** Completions at the given moments, one after the other of two models and two users. */
@@ -17,7 +17,12 @@ export function usageContract(opened: () => TestStore): void {
         user: index % 2 === 0 ? 'ann' : null,
       });
       const completion = await admitted(store, admission);
-      const ending = index % 4 === 3 ? { ...unbilled, status: 'FAILED' as const } : { completionTokens: index };
+      const timed = {
+        completionTokens: index,
+        firstTokenAt: after(completion.createdAt, 0.05 * (index + 1)),
+        finishedAt: after(completion.createdAt, 3),
+      };
+      const ending = index % 4 === 3 ? { ...unbilled, status: 'FAILED' as const } : timed;
       await store.completions.finalise(settlementOf(completion, ending));
     }
     return projectId;
@@ -100,9 +105,13 @@ export function usageContract(opened: () => TestStore): void {
     expect(byUser.map(({ bucketStart }) => bucketStart)).toEqual(starts.map((start) => new Date(start)));
   });
 
-  test('roll-ups and records say the same, whatever the range, zone and grouping', async () => {
+  test.each([
+    ['over a change of clocks', '2031-03-29T20:07:00Z'],
+    ['over a leap day and the end of its month', '2032-02-29T01:07:00Z'],
+    ['over the end of a year', '2031-12-31T05:52:00Z'],
+  ])('roll-ups and records say the same %s, whatever the range, zone and grouping', async (_when, start) => {
     const { store } = opened();
-    const base = Date.parse('2031-03-29T20:07:00Z');
+    const base = Date.parse(start);
     const minutes = Array.from({ length: 40 }, (_, index) => (index * 47) % 1_500);
     const projectId = await recorded(minutes.map((minute) => new Date(base + minute * 60_000).toISOString()));
     const moment = fc.integer({ min: -30, max: 1_600 }).map((minute) => new Date(base + minute * 60_000));
@@ -112,7 +121,14 @@ export function usageContract(opened: () => TestStore): void {
         moment,
         moment,
         fc.constantFrom('HOUR', 'DAY', 'MONTH', null),
-        fc.constantFrom('UTC', 'Asia/Kathmandu', 'Europe/Berlin', 'America/St_Johns', 'Australia/Lord_Howe'),
+        fc.constantFrom(
+          'UTC',
+          'Asia/Kolkata',
+          'Asia/Kathmandu',
+          'Europe/Berlin',
+          'America/St_Johns',
+          'Australia/Lord_Howe',
+        ),
         fc.subarray([...groups]),
         async (one, other, granularity, timeZone, groupBy) => {
           const [from, before] = one < other ? [one, other] : [other, one];
@@ -125,10 +141,52 @@ export function usageContract(opened: () => TestStore): void {
             (minute) => base + minute * 60_000 >= from.getTime() && base + minute * 60_000 < before.getTime(),
           );
           expect(rollups.reduce((sum, { requests }) => sum + Number(requests), 0)).toBe(within.length);
+
+          const spread = await store.usage.percentiles(asked);
+          expect(spread.map(nameOf).sort()).toEqual(namesWithTokens(records));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
+  });
+
+  test('counts by minutes from the records', async () => {
+    const projectId = await recorded(['2031-05-15T12:00:59.999Z', '2031-05-15T12:01:00Z', '2031-05-15T12:01:30Z']);
+    const rows = await opened().store.usage.report(query(projectId, { granularity: 'MINUTE' }));
+    expect(rows.map(({ bucketStart, requests }) => [bucketStart!.toISOString(), requests])).toEqual([
+      ['2031-05-15T12:00:00.000Z', 1n],
+      ['2031-05-15T12:01:00.000Z', 2n],
+    ]);
+  });
+
+  test('tells percentiles within five percent, the same from roll-ups and from records', async () => {
+    const { store } = opened();
+    const moments = Array.from({ length: 40 }, (_, index) => new Date(noon.getTime() + index * 60_000).toISOString());
+    const projectId = await recorded(moments);
+    const [all] = await store.usage.percentiles(query(projectId));
+    const { rows: records } = await store.usage.records({ projectId }, { limit: 100, direction: 'forward' });
+    const close = (value: number, exact: number) => Math.abs(value - exact) <= 0.05 * exact;
+    const exact = (values: readonly (number | null)[], share: number) => {
+      const sorted = values.filter((value): value is number => value !== null && value > 0).sort((a, b) => a - b);
+      return sorted[Math.ceil(sorted.length * share) - 1]!;
+    };
+    const firstTokens = records.map(({ timeToFirstTokenSeconds }) => timeToFirstTokenSeconds);
+    const rates = records.map(({ tokensPerSecond }) => tokensPerSecond);
+    expect(all!.timeToFirstTokenSeconds!.p50).toSatisfy((value: number) => close(value, exact(firstTokens, 0.5)));
+    expect(all!.timeToFirstTokenSeconds!.p95).toSatisfy((value: number) => close(value, exact(firstTokens, 0.95)));
+    expect(all!.tokensPerSecond!.p50).toSatisfy((value: number) => close(value, exact(rates, 0.5)));
+    expect(all!.tokensPerSecond!.p95).toSatisfy((value: number) => close(value, exact(rates, 0.95)));
+
+    const byQuarter = await store.usage.percentiles(query(projectId, { granularity: 'HOUR', groupBy: ['MODEL'] }));
+    const hourOf = { from: noon, before: new Date(noon.getTime() + 3_600_000) };
+    const byMinute = await store.usage.percentiles(query(projectId, { ...hourOf, granularity: 'MINUTE' }));
+    expect(byQuarter.map(({ model }) => model)).toEqual(['other', 'starter']);
+    // A minute holds one request: both percentiles are that one.
+    for (const { timeToFirstTokenSeconds } of byMinute) {
+      expect(timeToFirstTokenSeconds!.p50).toBe(timeToFirstTokenSeconds!.p95);
+    }
+    const failed = records.filter(({ timeToFirstTokenSeconds }) => timeToFirstTokenSeconds === null);
+    expect(byMinute).toHaveLength(records.length - failed.length);
   });
 
   test('lists records newest first, by project, key, model, user and time', async () => {
@@ -169,10 +227,16 @@ function withoutUser(rows: readonly UsageRow[]): UsageRow[] {
   return [...merged.values()];
 }
 
+/** Of the records' rows (which the user tells apart as well), those with a first token: what has percentiles. */
+function namesWithTokens(rows: readonly UsageRow[]): string[] {
+  const names = withoutUser(rows).flatMap((row) => (row.promptTokens > 0n ? [nameOf(row)] : []));
+  return names.sort();
+}
+
 function sorted(rows: readonly UsageRow[]): UsageRow[] {
   return [...rows].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
 }
 
-function nameOf({ bucketStart, projectId, apiKeyId, model }: UsageRow): string {
+function nameOf({ bucketStart, projectId, apiKeyId, model }: UsageRowKey): string {
   return JSON.stringify([bucketStart, projectId, apiKeyId, model]);
 }

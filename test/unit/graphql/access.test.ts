@@ -41,6 +41,7 @@ const scopeOfRoot: Record<string, Scope | 'any key'> = {
   'mutation.updateProject': 'ADMIN',
   'mutation.archiveProject': 'ADMIN',
   'subscription.completionEvents': 'COMPLETIONS',
+  'subscription.usageEvents': 'USAGE_READ',
 };
 
 const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()] as GraphQLObjectType[];

@@ -155,11 +155,22 @@ export function fakeServices(changes: { [Name in keyof Services]?: Partial<Servi
     usage: {
       report: async () => ({
         buckets: [],
-        totals: { requests: 0n, errors: 0n, promptTokens: 0n, cachedPromptTokens: 0n, completionTokens: 0n, cost: 0n },
+        totals: {
+          requests: 0n,
+          errors: 0n,
+          promptTokens: 0n,
+          cachedPromptTokens: 0n,
+          completionTokens: 0n,
+          cost: 0n,
+          percentiles: async () => ({ timeToFirstTokenSeconds: null, tokensPerSecond: null }),
+        },
       }),
       records: async () => none,
       findRecords: async (_principal, ids) => ids.map((id) => (id === usageRecordId ? usageRecord : undefined)),
       ofCompletions: async (ids) => ids.map(() => usageRecord),
+      live: (_principal, signal) =>
+        createPullIterator<UsageRecord>({ take: () => undefined, isOver: () => false, onWait() {}, onEnd() {} }, signal)
+          .iterator,
       limits: async () => [],
       ...changes.usage,
     },
