@@ -8,7 +8,7 @@ import type { Terminal } from './terminal.ts';
 
 /** The order in which commands look for the service; printed by --help. */
 export const connectionOrder = `Where commands go: to the server that runs on the data directory, as its operator; else to SLUICE_URL with
-SLUICE_API_KEY; else (keys, models, migrate) this process opens the store itself. A --url or --api-key
+SLUICE_API_KEY; else (keys, models, usage, migrate) this process opens the store itself. A --url or --api-key
 that is given on the command line is always used.`;
 
 /** The running server of the data directory, else SLUICE_URL, else the store itself. */

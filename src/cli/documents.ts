@@ -86,6 +86,31 @@ export const revokeApiKey = /* GraphQL */ `
   ${apiKeyFields}
 `;
 
+export const usage = /* GraphQL */ `
+  query Usage($input: UsageInput!) {
+    usage(input: $input) {
+      currency
+      buckets {
+        start
+        project { id name }
+        apiKeyId
+        apiKey { name }
+        model
+        user
+        requests
+        errors
+        promptTokens
+        cachedPromptTokens
+        completionTokens
+        totalTokens
+        cost
+        timeToFirstTokenSeconds { p50 p95 }
+        tokensPerSecond { p50 p95 }
+      }
+    }
+  }
+`;
+
 export const usageRecords = /* GraphQL */ `
   query UsageRecords($apiKeyId: ID!) {
     usageRecords(first: 1, filter: { apiKeyId: $apiKeyId }) {

@@ -9,6 +9,7 @@ import { addKeysCommand } from './commands/keys.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addModelsCommand } from './commands/models.ts';
 import { addServeCommand } from './commands/serve.ts';
+import { addUsageCommand } from './commands/usage.ts';
 import { connectionOrder } from './connect.ts';
 import { Failure, Interrupted, rootMessage } from './failure.ts';
 import { plainText } from './plain-text.ts';
@@ -38,6 +39,7 @@ function createProgram(terminal: Terminal): Command {
   addServeCommand(program, terminal);
   addKeysCommand(program, terminal);
   addModelsCommand(program, terminal);
+  addUsageCommand(program, terminal);
   addCompleteCommand(program, terminal);
   addMigrateCommand(program, terminal);
   addConfigCommand(program, terminal);

@@ -69,6 +69,34 @@ export interface UsageRecord {
   readonly timings: Completion['timings'];
 }
 
+export interface UsageBucket {
+  readonly start: string | null;
+  readonly project: { readonly id: string; readonly name: string } | null;
+  readonly apiKeyId: string | null;
+  readonly apiKey: { readonly name: string } | null;
+  readonly model: string | null;
+  readonly user: string | null;
+  readonly requests: string;
+  readonly errors: string;
+  readonly promptTokens: string;
+  readonly cachedPromptTokens: string;
+  readonly completionTokens: string;
+  readonly totalTokens: string;
+  readonly cost: string;
+  readonly timeToFirstTokenSeconds: Percentiles | null;
+  readonly tokensPerSecond: Percentiles | null;
+}
+
+export interface Percentiles {
+  readonly p50: number;
+  readonly p95: number;
+}
+
+export interface UsageReport {
+  readonly currency: string;
+  readonly buckets: readonly UsageBucket[];
+}
+
 export interface CreatedCompletion {
   readonly __typename: 'CreateCompletionPayload';
   readonly completion: { readonly id: string };
