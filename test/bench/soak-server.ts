@@ -10,6 +10,7 @@ export interface Measurement {
   /** Kinds of what keeps the process busy (sockets, timers, …), and how many of each. */
   readonly resources: Readonly<Record<string, number>>;
   readonly largestBufferedBytes: number;
+  readonly cpuMilliseconds: number;
 }
 
 export type FromServer =
@@ -41,7 +42,14 @@ function measure(): Measurement {
   const { heapUsed, rss } = process.memoryUsage();
   const resources: Record<string, number> = {};
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
-  return { heapBytes: heapUsed, residentBytes: rss, resources, largestBufferedBytes: largestBuffer() };
+  const { user, system } = process.cpuUsage();
+  return {
+    heapBytes: heapUsed,
+    residentBytes: rss,
+    resources,
+    largestBufferedBytes: largestBuffer(),
+    cpuMilliseconds: (user + system) / 1_000,
+  };
 }
 
 /** Of the connections that are open now. */

@@ -89,8 +89,7 @@ export async function soakStalled({ readers }: SoakOptions): Promise<Report> {
   const { texts } = await read(long);
   const alone = await timed(async () => read(await create(2_000)));
   const sockets = await Promise.all(Array.from({ length: readers }, () => openStalled(url, secret, long)));
-  await delay(2_000); // For what the operating system still takes.
-  const stalled = await server.measure();
+  const stalled = await server.idle(); // The operating system takes no more.
   const beside = await timed(async () => read(await create(2_000)));
   const during = await server.measure();
   for (const socket of sockets) socket.terminate();
@@ -142,6 +141,8 @@ interface SoakServer extends AsyncDisposable {
   readonly url: string;
   readonly adminSecret: string;
   measure(): Promise<Measurement>;
+  /** Once it has nothing to do. */
+  idle(): Promise<Measurement>;
   /** Once the connections are closed and the logs are let go. */
   settled(): Promise<Measurement>;
 }
@@ -179,6 +180,17 @@ async function startSoakServer(engine: SoakOptions['engine'], config: object): P
     url,
     adminSecret,
     measure,
+    async idle() {
+      const giveUpAt = performance.now() + 600_000;
+      for (let last = await measure(); ; ) {
+        await delay(3_000);
+        const now = await measure();
+        if (performance.now() > giveUpAt) throw new Error('the server finds no rest');
+        // A collection of garbage is measured, too.
+        if (now.cpuMilliseconds - last.cpuMilliseconds < 600) return now;
+        last = now;
+      }
+    },
     async settled() {
       for (let i = 0; ; i++) {
         await delay(1_000);
@@ -194,7 +206,8 @@ async function startSoakServer(engine: SoakOptions['engine'], config: object): P
   };
 }
 
-const subscriptionsEach = 4;
+/** So that what is offered is more than the operating system buffers. */
+const subscriptionsEach = 16;
 
 /** Subscribes, and reads nothing of what comes. */
 async function openStalled(url: string, secret: string, id: string): Promise<WebSocket> {
