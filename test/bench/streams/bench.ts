@@ -21,21 +21,21 @@ const subjects: readonly Subject[] = [
 
 interface Scenario {
   readonly title: string;
-  load(readers: number): Load;
+  load(readers: number, tokens: number): Load;
 }
 
 const scenarios: Record<string, Scenario> = {
   single: {
     title: 'one token a message, the next when all have the last',
-    load: (readers) => ({ tokensPerStep: 1, pace: 'delivered', steps: stepsFor(readers, 4_096, 512) }),
+    load: (readers, tokens) => ({ tokensPerStep: 1, pace: 'delivered', steps: stepsFor(readers, tokens, 512) }),
   },
   eight: {
     title: 'eight tokens of a completion share a message, the next when all have the last',
-    load: (readers) => ({ tokensPerStep: 8, pace: 'delivered', steps: stepsFor(readers, 4_096, 512) }),
+    load: (readers, tokens) => ({ tokensPerStep: 8, pace: 'delivered', steps: stepsFor(readers, tokens, 512) }),
   },
   flood: {
     title: 'one token a step, as fast as the server takes them',
-    load: (readers) => ({ tokensPerStep: 1, pace: 'taken', steps: stepsFor(readers, 32_768, 8_192) }),
+    load: (readers, tokens) => ({ tokensPerStep: 1, pace: 'taken', steps: stepsFor(readers, tokens * 8, 8_192) }),
   },
 };
 
@@ -60,6 +60,8 @@ export async function benchStreams(argv: readonly string[]): Promise<void> {
       scenarios: { type: 'string', default: Object.keys(scenarios).join() },
       subjects: { type: 'string', default: '' },
       rounds: { type: 'string', default: '3' },
+      /** Messages of a measurement, about; eight times as many where they come as fast as they can. */
+      tokens: { type: 'string', default: '4096' },
       /** A folder for a CPU profile of every server. */
       profile: { type: 'string' },
     },
@@ -77,7 +79,7 @@ export async function benchStreams(argv: readonly string[]): Promise<void> {
 
   for (const scenario of values.scenarios.split(',').map((name) => scenarios[name]!)) {
     for (const count of values.readers.split(',').map(Number)) {
-      const load = scenario.load(count);
+      const load = scenario.load(count, Number(values.tokens));
       const rounds = new Map<Subject, Measurement[]>(chosen.map((subject) => [subject, []]));
       // In turns, so that whatever else the machine does falls on all of them; the first time only warms up.
       for (let round = 0; round <= Number(values.rounds); round++) {
