@@ -23,6 +23,7 @@ import { createReadEvents } from './domain/completions/events.ts';
 import { createLaunch } from './domain/completions/launch.ts';
 import { createQueueReports } from './domain/completions/queue-reports.ts';
 import { createRecovery } from './domain/completions/recovery.ts';
+import { createRetention } from './domain/completions/retention.ts';
 import { createRunner, type Runner } from './domain/completions/runner.ts';
 import { createSettle } from './domain/completions/settle.ts';
 import { createKeys } from './domain/keys/keys.ts';
@@ -147,6 +148,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
     async run() {
       const recovery = opened.use(createRecovery({ store, inference, jobs, settle, launch, leaseSeconds, logger }));
       await recovery.recover();
+      opened.use(createRetention({ completions, ...retention, logger }));
       opened.use(createQueueReports({ jobs, log, logger }));
       runner = opened.use(createRunner({ inference, jobs, log, completions, checkpoints, settle, logger }));
       // So that the first request need not wait; a model that fails says so in `models` and in its requests' errors.

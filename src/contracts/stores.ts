@@ -256,6 +256,12 @@ export interface CompletionStore {
    */
   finalise(settlement: Settlement): Promise<Completion>;
 
+  /**
+   * Forgets the content, or the idempotency keys, of the oldest completions that ended and were admitted before the moment: at most `limit`
+   * of them. Answers how many it went through; fewer than the limit is all for now. Usage stays.
+   */
+  forget(what: Forgettable, before: Date, limit: number): Promise<number>;
+
   find(ids: readonly CompletionId[]): Promise<readonly Completion[]>;
   findByIdempotencyKey(apiKeyId: ApiKeyId, idempotencyKey: string): Promise<Completion | undefined>;
   list(filter: CompletionFilter, page: PageRequest<CompletionId>): Promise<Page<Completion>>;
@@ -266,6 +272,8 @@ export interface CompletionStore {
   /** Gives an unfinished completion a new lease under the given epoch, the one after its own; false where somebody else was faster. For running a waiting one again. */
   adopt(id: CompletionId, epoch: number, leaseUntil: Date): Promise<boolean>;
 }
+
+export type Forgettable = 'content' | 'idempotency-keys';
 
 export interface CompletionFilter {
   /** Null is every project (administrators). */

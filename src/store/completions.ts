@@ -31,6 +31,12 @@ export function createCompletions(prisma: PrismaClient): CompletionStore {
       if (running.length + waiting.length > 0) await checkpoint(prisma, running, waiting, leaseUntil);
     },
 
+    async forget(what, before, limit) {
+      const [row] = await prisma.$queryRaw<{ readonly count: number }[]>`
+        SELECT sluice_forget(${what}, ${timestamp(before)}::timestamptz, ${limit}::int) AS count`;
+      return row!.count;
+    },
+
     async find(ids) {
       const rows = await prisma.completion.findMany({ where: { id: { in: possibleIds(ids) } } });
       return rows.map(completionOf);
