@@ -19,7 +19,8 @@ export function createOpenAiHandler({ authenticator, ...options }: OpenAiHandler
   });
   const tooLarge = new WeakSet<object>();
   const answer = getRequestListener(
-    (request, { incoming }) => face.fetch(request, { bodyTooLarge: tooLarge.has(incoming) }),
+    (request, { incoming, outgoing }) =>
+      face.fetch(request, { bodyTooLarge: tooLarge.has(incoming), cutOff: () => outgoing.destroy() }),
     { overrideGlobalObjects: false, hostname: 'localhost' },
   );
 

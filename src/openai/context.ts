@@ -31,6 +31,8 @@ export interface OpenAiEnvironment {
   Bindings: {
     /** The body was larger than allowed, and was not read. */
     readonly bodyTooLarge: boolean;
+    /** Closes the connection without waiting for the client. */
+    cutOff(): void;
   };
   Variables: { requestId: string; principal: Principal };
 }

@@ -16,6 +16,7 @@ export interface EventStreamOptions {
   readonly heartbeatSeconds: number;
   /** A client that takes nothing for so long is cut off. */
   readonly stallSeconds: number;
+  cutOff(): void;
   /** The caller leaves. */
   readonly leaving: AbortController;
   /** The completion as it stands in the end: what a resumed stream may have missed. */
@@ -191,7 +192,7 @@ export async function openEventStream(options: EventStreamOptions): Promise<Even
       controller.enqueue(heartbeat);
     } else if (now - takenAt > stallSeconds * 1_000) {
       end();
-      controller.error(new Error(`the client has taken nothing for ${stallSeconds} s`));
+      options.cutOff();
     }
   }
 

@@ -64,6 +64,10 @@ export function createGenerate(options: OpenAiFaceOptions, rateLimits: RateLimit
           after,
           heartbeatSeconds: pingSeconds,
           stallSeconds,
+          cutOff() {
+            logger.info({ stallSeconds }, 'a client that had stopped reading was cut off');
+            context.env.cutOff();
+          },
           leaving,
           find: async ({ id }) => (await services.completions.find(principal, [id]))[0],
           describe: (error) => describe(error, requestId).body,
