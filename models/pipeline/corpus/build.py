@@ -19,7 +19,7 @@ Part = tuple[bool, str]
 
 USES = (articles, stories, facts, commands, translate, code, recommend)
 TRAINING_WEIGHTS = (11, 9, 28, 16, 32, 13, 12)
-TUNING_WEIGHTS = (5, 4, 32, 18, 40, 16, 14)
+TUNING_WEIGHTS = (12, 5, 32, 16, 40, 12, 12)
 POLITE_USES = {articles.USE, stories.USE, commands.USE, code.USE, recommend.USE}
 SYSTEM_MESSAGES = {
     "en": (
@@ -127,7 +127,7 @@ def main() -> None:
     """Generate the corpus with a fixed seed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--documents", type=int, default=60_000)
-    parser.add_argument("--tuning-documents", type=int, default=26_000)
+    parser.add_argument("--tuning-documents", type=int, default=80_000)
     parser.add_argument("--held-out-documents", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--out", type=Path, required=True, help="folder for train.jsonl, heldout.jsonl and tune.jsonl")
