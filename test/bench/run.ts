@@ -2,6 +2,10 @@ import { cpus, loadavg } from 'node:os';
 
 /** `npm run bench -- NAME [options]`. Each prints what it measured beside references measured in the same run. */
 const benches: Record<string, { readonly summary: string; run(argv: readonly string[]): Promise<void> }> = {
+  admission: {
+    summary: 'admissions on both databases: commits a second and latencies, beside a bare UPDATE',
+    run: async (argv) => (await import('./admission/bench.ts')).benchAdmission(argv),
+  },
   streams: {
     summary: 'tokens delivered to readers: throughput and CPU a token, over WebSocket and SSE',
     run: async (argv) => (await import('./streams/bench.ts')).benchStreams(argv),
