@@ -36,12 +36,16 @@ interface WasmExports {
   __wbindgen_start(): void;
 }
 
-/** The package's glue keeps one instance in a variable of its own, so there is one of it per process. */
-let loaded: Promise<void> | undefined;
+/**
+ * The package's glue keeps one instance in a variable of its own, so there is one of it per process, also where this module is
+ * loaded more than once (as test runners do): a second instance under the first one's work would corrupt both.
+ */
+const loaded = Symbol.for('sluice.schema-engine.loaded');
 
 function loadEngine(): Promise<void> {
-  loaded ??= instantiate();
-  return loaded;
+  const shared = globalThis as { [loaded]?: Promise<void> };
+  shared[loaded] ??= instantiate();
+  return shared[loaded];
 }
 
 async function instantiate(): Promise<void> {

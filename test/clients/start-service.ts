@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { loadConfig } from '../../src/config.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { startServer } from '../../src/server.ts';
+import { temporaryDataDirectory } from '../kit/database.ts';
 import { starterModel } from '../kit/models.ts';
 
 declare module 'vitest' {
@@ -26,7 +26,8 @@ const models = [
 ];
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'sluice-clients-'));
+  const directory = await temporaryDataDirectory();
+  const dataDirectory = directory.path;
   const configFile = join(dataDirectory, 'sluice.config.json');
   await writeFile(configFile, JSON.stringify({ models }));
   const config = loadConfig(
@@ -44,6 +45,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const stopped = server.stop();
     void server.stop(); // The second call ends what still runs.
     await stopped;
-    await rm(dataDirectory, { recursive: true, force: true });
+    await directory[Symbol.asyncDispose]();
   };
 }

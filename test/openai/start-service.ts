@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { loadConfig } from '../../src/config.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { startServer } from '../../src/server.ts';
+import { temporaryDataDirectory } from '../kit/database.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -14,7 +12,8 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'sluice-openai-'));
+  const directory = await temporaryDataDirectory();
+  const dataDirectory = directory.path;
   const environment = { ...process.env, SLUICE_PORT: '0', SLUICE_DATA_DIR: dataDirectory };
   const server = await startServer(loadConfig({}, environment), { logger: silentLogger });
   project.provide('openaiService', { url: server.url, adminSecret: server.adminSecret! });
@@ -22,6 +21,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const stopped = server.stop();
     void server.stop(); // The second call ends what still runs.
     await stopped;
-    await rm(dataDirectory, { recursive: true, force: true });
+    await directory[Symbol.asyncDispose]();
   };
 }
