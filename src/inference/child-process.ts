@@ -39,7 +39,7 @@ export function startChild<Out extends { type: string }, In extends { type: stri
   options: ChildOptions<In>,
 ): Child<Out> {
   const { entry, label, log } = options;
-  const child = fork(entry.file, [], {
+  const child = fork(entry.file, [String(process.pid)], {
     execArgv: [...entry.execArgv],
     env: { ...childEnvironment(options.environment), UV_THREADPOOL_SIZE: '1' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -50,11 +50,12 @@ function endNow(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
+/** The host says who it is: asked here, a host that has died meanwhile would be taken for its successor. */
 function watchParent(): void {
   const watcher = new Worker(
-    `const parent = process.ppid;
+    `const { workerData: parent } = require('node:worker_threads');
      setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 1000);`,
-    { eval: true, execArgv: [] },
+    { eval: true, execArgv: [], workerData: Number(process.argv[2]) },
   );
   watcher.unref();
 }
