@@ -88,10 +88,11 @@ describe('a WebSocket', () => {
     for (let i = 0; i <= 100; i++) {
       socket.send({ id: `${i}`, type: 'subscribe', payload: { query: eventsDocument, variables: { id } } });
     }
-    const refused = await waitFor('the refusal', () => socket.received.find(({ type }) => type === 'error'));
+    const refused = await waitFor('the refusal', () => socket.received.find(({ type }) => type === 'error'), 30_000);
     expect(refused.payload[0]).toMatchObject({ extensions: { code: 'OVERLOADED', retryAfterSeconds: 1 } });
     inference.release();
-    await waitFor('all others to end', () => socket.received.filter(({ type }) => type === 'complete').length === 100);
+    const ended = () => socket.received.filter(({ type }) => type === 'complete').length;
+    await waitFor('all others to end', () => ended() === 100, 30_000);
     expect((await find(client, id))!.status).toBe('SUCCEEDED');
   });
 
