@@ -12,7 +12,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     projects: [
-      project('unit', ['test/unit/**/*.test.ts', 'test/*.test.ts'], 20_000),
+      project('unit', ['test/unit/**/*.test.ts', 'test/*.test.ts'], 60_000),
       project('contract', ['test/contract/**/*.test.ts'], 60_000),
       project('api', ['test/api/**/*.test.ts'], 60_000),
       project('openai', ['test/openai/**/*.test.ts'], 120_000, ['test/openai/start-service.ts']),
