@@ -66,6 +66,9 @@ function requireSame(expected: ReadThrough, actual: ReadThrough): void {
 
 /** The logit bias under which a text goes on until maxTokens: the starter's control tokens are its last ones. */
 export async function endless(url: string, secret: string, model: string): Promise<object> {
+  // Opens the model's file, which tells its vocabulary.
+  const opening = 'query ($model: String!) { tokenize(input: { model: $model, prompt: "Hello" }) { count } }';
+  await request(url, secret, opening, { model });
   const query = 'query ($model: String!) { model(name: $model) { facts { vocabularySize } } }';
   const { model: found } = await request<{ model: { facts: { vocabularySize: number } } }>(url, secret, query, {
     model,
