@@ -8,7 +8,7 @@ import { createMemoryTokenLog } from './bus/memory/token-log.ts';
 import type { Config } from './config.ts';
 import type { Inference } from './contracts/inference.ts';
 import type { Logger } from './contracts/logger.ts';
-import type { Store } from './contracts/stores.ts';
+import type { Store } from './contracts/stores/store.ts';
 import { type Authenticator, createAuthenticator } from './domain/access/authenticate.ts';
 import { type Principal, principalOf } from './domain/access/principal.ts';
 import { createPrincipalWatch, type PrincipalWatch } from './domain/access/principal-watch.ts';

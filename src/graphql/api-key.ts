@@ -1,5 +1,5 @@
 import type { ApiKeyId } from '../contracts/ids.ts';
-import type { ApiKey } from '../contracts/stores.ts';
+import type { ApiKey } from '../contracts/stores/api-keys.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
 import type { GraphqlContext } from './context.ts';

@@ -1,5 +1,5 @@
 import { DomainError } from '../contracts/errors.ts';
-import type { Project } from '../contracts/stores.ts';
+import type { Project } from '../contracts/stores/projects.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
 import { decodeIdOf } from './ids.ts';

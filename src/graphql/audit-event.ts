@@ -1,5 +1,5 @@
 import type { AuditEventId } from '../contracts/ids.ts';
-import type { AuditEvent } from '../contracts/stores.ts';
+import type { AuditEvent } from '../contracts/stores/audit.ts';
 import { ApiKeyNode } from './api-key.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';

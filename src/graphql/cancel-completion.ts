@@ -1,5 +1,5 @@
 import { DomainError } from '../contracts/errors.ts';
-import type { Completion } from '../contracts/stores.ts';
+import type { Completion } from '../contracts/stores/completions.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
 import { CompletionNode } from './completion.ts';

@@ -1,4 +1,5 @@
-import type { Completion, UsageRecord } from '../contracts/stores.ts';
+import type { Completion } from '../contracts/stores/completions.ts';
+import type { UsageRecord } from '../contracts/stores/usage.ts';
 import { builder } from './builder.ts';
 
 interface Timings {

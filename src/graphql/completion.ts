@@ -1,6 +1,6 @@
 import type { CompletionId } from '../contracts/ids.ts';
 import type { InferenceUsage } from '../contracts/inference.ts';
-import type { Completion, CompletionChoice } from '../contracts/stores.ts';
+import type { Completion, CompletionChoice } from '../contracts/stores/completions.ts';
 import { ApiKeyNode } from './api-key.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';

@@ -1,4 +1,4 @@
-import type { Completion, CompletionFilter } from '../contracts/stores.ts';
+import type { Completion, CompletionFilter } from '../contracts/stores/completions.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
 import { CompletionNode } from './completion.ts';

@@ -1,4 +1,4 @@
-import type { Project } from '../contracts/stores.ts';
+import type { Project } from '../contracts/stores/projects.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
 import { LimitsInput } from './limits.ts';

@@ -1,13 +1,9 @@
 import { errorCodes, type LimitName, type LimitScope } from '../contracts/errors.ts';
 import type { ChatRole, FinishReason, ModelStatus } from '../contracts/inference.ts';
-import type {
-  AuditAction,
-  CompletionMode,
-  CompletionStatus,
-  Scope,
-  UsageGranularity,
-  UsageGroup,
-} from '../contracts/stores.ts';
+import type { Scope } from '../contracts/stores/api-keys.ts';
+import type { AuditAction } from '../contracts/stores/audit.ts';
+import type { CompletionMode, CompletionStatus } from '../contracts/stores/completions.ts';
+import type { UsageGranularity, UsageGroup } from '../contracts/stores/usage.ts';
 import { builder } from './builder.ts';
 
 /** An enum whose GraphQL names are the domain's own values. */

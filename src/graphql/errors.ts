@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql';
 import { DomainError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
-import { StoreUnavailableError } from '../contracts/stores.ts';
+import { StoreUnavailableError } from '../contracts/stores/store.ts';
 
 /**
  * What callers see of an error, the same over HTTP, SSE and WebSocket:

@@ -1,4 +1,4 @@
-import type { Page, PageRequest } from '../contracts/stores.ts';
+import type { Page, PageRequest } from '../contracts/stores/store.ts';
 import { invalidInput } from '../domain/parse-input.ts';
 
 const largestPage = 100;

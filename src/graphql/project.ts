@@ -1,5 +1,5 @@
 import type { ProjectId } from '../contracts/ids.ts';
-import type { Project } from '../contracts/stores.ts';
+import type { Project } from '../contracts/stores/projects.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
 import type { GraphqlContext } from './context.ts';

@@ -1,5 +1,5 @@
 import { DomainError } from '../contracts/errors.ts';
-import type { ApiKey } from '../contracts/stores.ts';
+import type { ApiKey } from '../contracts/stores/api-keys.ts';
 import { ApiKeyNode } from './api-key.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';

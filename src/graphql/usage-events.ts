@@ -1,4 +1,4 @@
-import type { UsageRecord } from '../contracts/stores.ts';
+import type { UsageRecord } from '../contracts/stores/usage.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
 import { UsageRecordNode } from './usage-record.ts';

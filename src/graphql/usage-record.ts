@@ -1,5 +1,5 @@
 import type { UsageRecordId } from '../contracts/ids.ts';
-import type { UsageRecord, UsageRecordFilter } from '../contracts/stores.ts';
+import type { UsageRecord, UsageRecordFilter } from '../contracts/stores/usage.ts';
 import { ApiKeyNode } from './api-key.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';

@@ -1,4 +1,4 @@
-import type { Percentiles } from '../contracts/stores.ts';
+import type { Percentiles } from '../contracts/stores/usage.ts';
 import type { UsageBucket as Bucket, UsageReport, UsageTotals } from '../domain/usage/usage.ts';
 import { ApiKeyNode } from './api-key.ts';
 import { builder } from './builder.ts';

@@ -1,4 +1,4 @@
-import type { Completion } from '../contracts/stores.ts';
+import type { Completion } from '../contracts/stores/completions.ts';
 import type { FinishReasonBody, UsageBody } from './responses.ts';
 
 /**

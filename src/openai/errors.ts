@@ -1,5 +1,5 @@
 import { DomainError, type ErrorCode, type ErrorFacts } from '../contracts/errors.ts';
-import { StoreUnavailableError } from '../contracts/stores.ts';
+import { StoreUnavailableError } from '../contracts/stores/store.ts';
 import type { ErrorBody } from './responses.ts';
 
 /** An error of this face's own: a request that the official API would refuse in these words. */

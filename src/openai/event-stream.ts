@@ -1,5 +1,5 @@
 import type { ChoiceDelta, InferenceUsage } from '../contracts/inference.ts';
-import type { Completion } from '../contracts/stores.ts';
+import type { Completion } from '../contracts/stores/completions.ts';
 import type { Chunks } from './chunks.ts';
 import { type GenerationEvent, type Generations, requireSuccess } from './generations.ts';
 import type { ErrorBody } from './responses.ts';

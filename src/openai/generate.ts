@@ -1,5 +1,5 @@
 import { DomainError } from '../contracts/errors.ts';
-import type { Completion } from '../contracts/stores.ts';
+import type { Completion } from '../contracts/stores/completions.ts';
 import type { Chunks } from './chunks.ts';
 import { type Collected, collect } from './collect.ts';
 import type { OpenAiContext, OpenAiFaceOptions } from './context.ts';

@@ -1,5 +1,5 @@
 import { DomainError } from '../contracts/errors.ts';
-import type { Completion } from '../contracts/stores.ts';
+import type { Completion } from '../contracts/stores/completions.ts';
 import type { LogEvent } from '../contracts/token-log.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Completions } from '../domain/completions/completions.ts';

@@ -1,6 +1,6 @@
 import type { LimitName } from '../contracts/errors.ts';
 import type { ApiKeyId } from '../contracts/ids.ts';
-import type { LimitState } from '../contracts/stores.ts';
+import type { LimitState } from '../contracts/stores/admission.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Usage } from '../domain/usage/usage.ts';
 

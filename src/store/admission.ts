@@ -1,6 +1,7 @@
 import type { LimitName, LimitScope } from '../contracts/errors.ts';
 import type { CompletionId } from '../contracts/ids.ts';
-import type { Admission, AdmissionOutcome, Completion } from '../contracts/stores.ts';
+import type { Admission, AdmissionOutcome } from '../contracts/stores/admission.ts';
+import type { Completion } from '../contracts/stores/completions.ts';
 import { requestJson } from './completion-rows.ts';
 import { Prisma, type PrismaClient } from './generated/client.ts';
 import { timestamp } from './rows.ts';

@@ -1,5 +1,5 @@
 import type { CompletionId } from '../contracts/ids.ts';
-import type { Checkpoint, Completion, CompletionFilter, CompletionStore } from '../contracts/stores.ts';
+import type { Checkpoint, Completion, CompletionFilter, CompletionStore } from '../contracts/stores/completions.ts';
 import { admit } from './admission.ts';
 import { completionOf } from './completion-rows.ts';
 import { Prisma, type PrismaClient } from './generated/client.ts';

@@ -2,7 +2,7 @@ import { mkdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../contracts/logger.ts';
-import { StoreUnavailableError } from '../contracts/stores.ts';
+import { StoreUnavailableError } from '../contracts/stores/store.ts';
 import { siblingThread } from '../lib/sibling-thread.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { socketFolder } from './socket-folder.ts';

@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../contracts/stores.ts';
+import { StoreUnavailableError } from '../contracts/stores/store.ts';
 
 /** Codes of Node, PostgreSQL and Prisma for "the database does not answer", as opposed to "it answered no". */
 const unavailableCodes = new Set([

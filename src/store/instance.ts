@@ -1,4 +1,4 @@
-import type { InstanceStore } from '../contracts/stores.ts';
+import type { InstanceStore } from '../contracts/stores/store.ts';
 import type { PrismaClient } from './generated/client.ts';
 
 export function createInstance(prisma: PrismaClient): InstanceStore {

@@ -1,4 +1,5 @@
-import type { JsonValue, Limits } from '../contracts/stores.ts';
+import type { JsonValue } from '../contracts/stores/completions.ts';
+import type { Limits } from '../contracts/stores/projects.ts';
 
 /** The columns of limits, the same on projects and keys. */
 export function limitsOf(row: Limits): Limits {

@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 import type { Logger } from '../contracts/logger.ts';
-import type { Store } from '../contracts/stores.ts';
+import type { Store } from '../contracts/stores/store.ts';
 import { createApiKeys } from './api-keys.ts';
 import { createAudit } from './audit.ts';
 import { createCompletions } from './completions.ts';

@@ -1,4 +1,4 @@
-import type { Page, PageRequest } from '../contracts/stores.ts';
+import type { Page, PageRequest } from '../contracts/stores/store.ts';
 import { isPossibleId } from './rows.ts';
 
 /** What a keyset page asks of the database: ids grow with time, so their order is the order of time. */

@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7';
-import type { Completion, Settlement } from '../contracts/stores.ts';
+import type { Completion, Settlement } from '../contracts/stores/completions.ts';
 import { type CompletionRow, completionOf } from './completion-rows.ts';
 import { Prisma, type PrismaClient } from './generated/client.ts';
 import { camelCaseKeys, timestamp } from './rows.ts';

@@ -1,4 +1,4 @@
-import type { Percentiles, UsagePercentilesRow, UsageQuery } from '../contracts/stores.ts';
+import type { Percentiles, UsagePercentilesRow, UsageQuery } from '../contracts/stores/usage.ts';
 import { Prisma, type PrismaClient } from './generated/client.ts';
 import { fromRollups, groupedBy, type RowKeyColumns, rowKeyOf, rowOrder } from './usage-source.ts';
 

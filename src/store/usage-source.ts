@@ -1,5 +1,5 @@
 import type { ApiKeyId, ProjectId } from '../contracts/ids.ts';
-import type { UsageQuery, UsageRowKey } from '../contracts/stores.ts';
+import type { UsageQuery, UsageRowKey } from '../contracts/stores/usage.ts';
 import { Prisma } from './generated/client.ts';
 import { timestamp } from './rows.ts';
 

@@ -1,7 +1,7 @@
 import type { LimitName, LimitScope } from '../contracts/errors.ts';
 import type { ApiKeyId, CompletionId, ProjectId, UsageRecordId } from '../contracts/ids.ts';
 import type { FinishReason } from '../contracts/inference.ts';
-import type { UsageRecord, UsageRecordFilter, UsageStore } from '../contracts/stores.ts';
+import type { UsageRecord, UsageRecordFilter, UsageStore } from '../contracts/stores/usage.ts';
 import type { Prisma, PrismaClient, UsageRecord as Row } from './generated/client.ts';
 import { readPage } from './pages.ts';
 import { isPossibleId, possibleIds, timestamp } from './rows.ts';

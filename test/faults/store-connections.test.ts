@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { StoreUnavailableError } from '../../src/contracts/stores.ts';
+import { StoreUnavailableError } from '../../src/contracts/stores/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { silentLog, temporaryDatabase, whyNoPostgres } from '../kit/database.ts';
 import { openTestStore } from '../kit/store.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import type { CompletionId } from '../../src/contracts/ids.ts';
-import { StoreUnavailableError } from '../../src/contracts/stores.ts';
+import { StoreUnavailableError } from '../../src/contracts/stores/store.ts';
 import { DirectoryInUseError } from '../../src/store/directory-lock.ts';
 import { asUnavailable } from '../../src/store/failures.ts';
 import { openStore } from '../../src/store/open.ts';

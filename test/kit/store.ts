@@ -1,17 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
 import type { ApiKeyId, AuditEventId, CompletionId, ProjectId } from '../../src/contracts/ids.ts';
-import type {
-  Admission,
-  ApiKey,
-  AuditEntry,
-  Completion,
-  CompletionRequest,
-  Limits,
-  NewApiKey,
-  Settlement,
-  Store,
-} from '../../src/contracts/stores.ts';
+import type { Admission } from '../../src/contracts/stores/admission.ts';
+import type { ApiKey, NewApiKey } from '../../src/contracts/stores/api-keys.ts';
+import type { AuditEntry } from '../../src/contracts/stores/audit.ts';
+import type { Completion, CompletionRequest, Settlement } from '../../src/contracts/stores/completions.ts';
+import type { Limits } from '../../src/contracts/stores/projects.ts';
+import type { Store } from '../../src/contracts/stores/store.ts';
 import { type Database, openDatabase, type StoreOptions, storeOver } from '../../src/store/open.ts';
 import { silentLog } from './database.ts';
 

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { DomainError } from '../../contracts/errors.ts';
 import type { ApiKeyId } from '../../contracts/ids.ts';
 import type { Signals } from '../../contracts/signals.ts';
-import type { ApiKey, ApiKeyStore } from '../../contracts/stores.ts';
+import type { ApiKey, ApiKeyStore } from '../../contracts/stores/api-keys.ts';
 import { isWellFormedSecret } from '../../lib/api-key-secret.ts';
 import { hashSecret } from '../keys/hash-secret.ts';
 import { type Principal, principalOf } from './principal.ts';

@@ -1,6 +1,6 @@
 import type { ApiKeyId } from '../../contracts/ids.ts';
 import type { Signals } from '../../contracts/signals.ts';
-import type { ApiKey, ApiKeyStore } from '../../contracts/stores.ts';
+import type { ApiKey, ApiKeyStore } from '../../contracts/stores/api-keys.ts';
 import { hasScope, type Principal, principalOf } from './principal.ts';
 
 /** Ends what a principal holds open when its key is revoked, expires, loses rights or has its secret replaced. */

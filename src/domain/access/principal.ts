@@ -1,6 +1,6 @@
 import { DomainError } from '../../contracts/errors.ts';
 import type { ApiKeyId, ProjectId } from '../../contracts/ids.ts';
-import type { ApiKey, Scope } from '../../contracts/stores.ts';
+import type { ApiKey, Scope } from '../../contracts/stores/api-keys.ts';
 
 /** Who is asking: what an API key stands for, for as long as the request lasts. */
 export interface Principal {

@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DomainError } from '../../contracts/errors.ts';
-import type { InstanceStore } from '../../contracts/stores.ts';
+import type { InstanceStore } from '../../contracts/stores/store.ts';
 
 /** The secret that key hashes depend on: the configured one, or one that is made once and kept in the data directory. */
 export async function loadServerSecret(configured: string | undefined, dataDirectory: string): Promise<string> {

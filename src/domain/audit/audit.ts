@@ -1,14 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import type { AuditEventId } from '../../contracts/ids.ts';
-import type {
-  AuditAction,
-  AuditEntry,
-  AuditEvent,
-  AuditFilter,
-  AuditStore,
-  Page,
-  PageRequest,
-} from '../../contracts/stores.ts';
+import type { AuditAction, AuditEntry, AuditEvent, AuditFilter, AuditStore } from '../../contracts/stores/audit.ts';
+import type { Page, PageRequest } from '../../contracts/stores/store.ts';
 import { type Principal, requireScope } from '../access/principal.ts';
 
 /** Who changed what, for administrators. */

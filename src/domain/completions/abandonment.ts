@@ -1,6 +1,6 @@
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
-import type { Completion } from '../../contracts/stores.ts';
+import type { Completion } from '../../contracts/stores/completions.ts';
 import type { TokenLog } from '../../contracts/token-log.ts';
 
 /**

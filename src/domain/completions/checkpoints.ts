@@ -1,6 +1,7 @@
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { Logger } from '../../contracts/logger.ts';
-import { type Checkpoint, type CompletionStore, StoreUnavailableError } from '../../contracts/stores.ts';
+import type { Checkpoint, CompletionStore } from '../../contracts/stores/completions.ts';
+import { StoreUnavailableError } from '../../contracts/stores/store.ts';
 import type { Progress } from './progress.ts';
 
 /**

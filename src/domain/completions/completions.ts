@@ -1,7 +1,8 @@
 import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
-import type { Completion, CompletionFilter, CompletionStore, Page, PageRequest } from '../../contracts/stores.ts';
+import type { Completion, CompletionFilter, CompletionStore } from '../../contracts/stores/completions.ts';
+import type { Page, PageRequest } from '../../contracts/stores/store.ts';
 import { type Principal, requireScope, seesProject, visibleProject } from '../access/principal.ts';
 import { requireStorable } from '../text.ts';
 import type { CreateCompletion } from './create.ts';

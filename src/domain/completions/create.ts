@@ -4,13 +4,9 @@ import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { Inference, InferenceJob, ModelDescription } from '../../contracts/inference.ts';
 import type { Jobs, PlaceOutcome } from '../../contracts/jobs.ts';
-import {
-  type AdmissionOutcome,
-  type Completion,
-  type CompletionRequest,
-  type Store,
-  StoreUnavailableError,
-} from '../../contracts/stores.ts';
+import type { AdmissionOutcome } from '../../contracts/stores/admission.ts';
+import type { Completion, CompletionRequest } from '../../contracts/stores/completions.ts';
+import { type Store, StoreUnavailableError } from '../../contracts/stores/store.ts';
 import { type Principal, requireScope } from '../access/principal.ts';
 import type { Models } from '../models/models.ts';
 import { limitError } from '../quotas/refusal.ts';

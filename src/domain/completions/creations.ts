@@ -1,5 +1,5 @@
 import type { ApiKeyId } from '../../contracts/ids.ts';
-import type { Completion, CompletionStore } from '../../contracts/stores.ts';
+import type { Completion, CompletionStore } from '../../contracts/stores/completions.ts';
 
 /**
  * Lets a subscriber wait for a completion that is being created: a client that chose the idempotency key sends the mutation and the

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
-import type { Completion, CompletionStore } from '../../contracts/stores.ts';
+import type { Completion, CompletionStore } from '../../contracts/stores/completions.ts';
 import type { LogEvent, TokenLog } from '../../contracts/token-log.ts';
 import { replayText } from '../../lib/text-index.ts';
 import { type Principal, requireScope, seesProject } from '../access/principal.ts';

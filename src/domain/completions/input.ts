@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ChatMessage, PromptInput, Sampling } from '../../contracts/inference.ts';
-import { type CompletionMode, completionModes, type JsonValue } from '../../contracts/stores.ts';
+import { type CompletionMode, completionModes, type JsonValue } from '../../contracts/stores/completions.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
 import { storableText, text } from '../text.ts';
 

@@ -1,5 +1,5 @@
 import type { Place } from '../../contracts/jobs.ts';
-import type { Completion, CompletionRequest } from '../../contracts/stores.ts';
+import type { Completion, CompletionRequest } from '../../contracts/stores/completions.ts';
 import type { TokenLog } from '../../contracts/token-log.ts';
 import type { Abandonment } from './abandonment.ts';
 import type { Checkpoints } from './checkpoints.ts';

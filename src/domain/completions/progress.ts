@@ -1,5 +1,5 @@
 import type { ChoiceDelta, FinishReason, InferenceUsage } from '../../contracts/inference.ts';
-import type { CompletionChoice } from '../../contracts/stores.ts';
+import type { CompletionChoice } from '../../contracts/stores/completions.ts';
 import { createTextIndexBuilder } from '../../lib/text-index.ts';
 
 /** What a running completion has produced so far: the runner writes it, checkpoints and the settlement read it. */

@@ -1,7 +1,8 @@
 import type { Inference, PromptInput } from '../../contracts/inference.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
-import type { Completion, CompletionRequest, Store } from '../../contracts/stores.ts';
+import type { Completion, CompletionRequest } from '../../contracts/stores/completions.ts';
+import type { Store } from '../../contracts/stores/store.ts';
 import { reservedSeqs } from './checkpoints.ts';
 import type { Launch } from './launch.ts';
 import { interrupted } from './runner.ts';

@@ -1,5 +1,6 @@
 import type { Logger } from '../../contracts/logger.ts';
-import { type CompletionStore, type Forgettable, StoreUnavailableError } from '../../contracts/stores.ts';
+import type { CompletionStore, Forgettable } from '../../contracts/stores/completions.ts';
+import { StoreUnavailableError } from '../../contracts/stores/store.ts';
 
 /**
  * Forgets content (prompts and answers) and idempotency keys when their time is up. Usage, status and counts stay: a replay of what

@@ -2,12 +2,8 @@ import type { CompletionError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { Logger } from '../../contracts/logger.ts';
 import type { Signals } from '../../contracts/signals.ts';
-import {
-  type Completion,
-  type CompletionStore,
-  type Settlement,
-  StoreUnavailableError,
-} from '../../contracts/stores.ts';
+import type { Completion, CompletionStore, Settlement } from '../../contracts/stores/completions.ts';
+import { StoreUnavailableError } from '../../contracts/stores/store.ts';
 import type { TerminalEvent, TokenLog } from '../../contracts/token-log.ts';
 import { retryWithBackoff } from '../../lib/retry.ts';
 import type { Abandonment } from './abandonment.ts';

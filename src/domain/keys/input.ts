@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { scopes } from '../../contracts/stores.ts';
+import { scopes } from '../../contracts/stores/api-keys.ts';
 import { invalidInput } from '../parse-input.ts';
 import { limitsSchema } from '../quotas/limits-input.ts';
 import { storableText } from '../text.ts';

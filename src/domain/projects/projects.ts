@@ -3,14 +3,8 @@ import { z } from 'zod';
 import { DomainError } from '../../contracts/errors.ts';
 import type { ProjectId } from '../../contracts/ids.ts';
 import type { Signals } from '../../contracts/signals.ts';
-import type {
-  Page,
-  PageRequest,
-  Project,
-  ProjectFilter,
-  ProjectOutcome,
-  ProjectStore,
-} from '../../contracts/stores.ts';
+import type { Project, ProjectFilter, ProjectOutcome, ProjectStore } from '../../contracts/stores/projects.ts';
+import type { Page, PageRequest } from '../../contracts/stores/store.ts';
 import { type Principal, requireScope, seesProject } from '../access/principal.ts';
 import { auditEntry } from '../audit/audit.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';

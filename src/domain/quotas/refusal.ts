@@ -1,5 +1,5 @@
 import { DomainError, type LimitName } from '../../contracts/errors.ts';
-import type { LimitRefusal } from '../../contracts/stores.ts';
+import type { LimitRefusal } from '../../contracts/stores/admission.ts';
 
 const perMinute: readonly LimitName[] = ['requestsPerMinute', 'tokensPerMinute', 'concurrentCompletions'];
 

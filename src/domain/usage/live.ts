@@ -1,6 +1,6 @@
 import type { CompletionId, ProjectId } from '../../contracts/ids.ts';
 import type { Signals } from '../../contracts/signals.ts';
-import type { UsageRecord, UsageStore } from '../../contracts/stores.ts';
+import type { UsageRecord, UsageStore } from '../../contracts/stores/usage.ts';
 import { createPullIterator } from '../../lib/pull-iterator.ts';
 
 export interface LiveUsageOptions {

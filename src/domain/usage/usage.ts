@@ -1,9 +1,8 @@
 import type { CompletionId, UsageRecordId } from '../../contracts/ids.ts';
 import type { Signals } from '../../contracts/signals.ts';
+import type { LimitState } from '../../contracts/stores/admission.ts';
+import type { Page, PageRequest } from '../../contracts/stores/store.ts';
 import type {
-  LimitState,
-  Page,
-  PageRequest,
   UsagePercentilesRow,
   UsageQuery,
   UsageRecord,
@@ -11,7 +10,7 @@ import type {
   UsageRow,
   UsageRowKey,
   UsageStore,
-} from '../../contracts/stores.ts';
+} from '../../contracts/stores/usage.ts';
 import { type Principal, requireScope, seesProject, visibleProject } from '../access/principal.ts';
 import { invalidInput } from '../parse-input.ts';
 import { requireStorable } from '../text.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Checkpoint, CompletionStatus } from '../../../src/contracts/stores.ts';
+import type { Checkpoint, CompletionStatus } from '../../../src/contracts/stores/completions.ts';
 import { admissionOf, admitted, after, noon, settlementOf, type TestStore } from '../../kit/store.ts';
 
 const farFuture = new Date(8.64e15);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { ApiKeyId } from '../../../src/contracts/ids.ts';
-import type { ApiKey } from '../../../src/contracts/stores.ts';
+import type { ApiKey } from '../../../src/contracts/stores/api-keys.ts';
 import { after, auditOf, keyOf, noLimits, noon, type TestStore } from '../../kit/store.ts';
 
 export function keysContract(opened: () => TestStore): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ProjectId } from '../../../src/contracts/ids.ts';
-import type { UsageGroup, UsageQuery, UsageRow, UsageRowKey } from '../../../src/contracts/stores.ts';
+import type { UsageGroup, UsageQuery, UsageRow, UsageRowKey } from '../../../src/contracts/stores/usage.ts';
 import { admissionOf, admitted, after, noon, settlementOf, type TestStore, unbilled } from '../../kit/store.ts';
 
 export function usageContract(opened: () => TestStore): void {

@@ -13,7 +13,7 @@ import {
   isRequiredInputField,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import type { Scope } from '../../../src/contracts/stores.ts';
+import type { Scope } from '../../../src/contracts/stores/api-keys.ts';
 import { maskError } from '../../../src/graphql/errors.ts';
 import { codesOf, completionId, globalId, open, principalWith, query, schema, silentLogger } from './fixtures.ts';
 

@@ -2,7 +2,7 @@ import { GraphQLError, parse, validate } from 'graphql';
 import { describe, expect, it, vi } from 'vitest';
 import { DomainError } from '../../../src/contracts/errors.ts';
 import type { Logger } from '../../../src/contracts/logger.ts';
-import { StoreUnavailableError } from '../../../src/contracts/stores.ts';
+import { StoreUnavailableError } from '../../../src/contracts/stores/store.ts';
 import { maskError } from '../../../src/graphql/errors.ts';
 import { codesOf, fakeServices, query, schema } from './fixtures.ts';
 

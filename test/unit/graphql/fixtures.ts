@@ -10,7 +10,10 @@ import {
 import type { ApiKeyId, CompletionId, ProjectId, UsageRecordId } from '../../../src/contracts/ids.ts';
 import type { ModelDescription } from '../../../src/contracts/inference.ts';
 import type { Logger } from '../../../src/contracts/logger.ts';
-import type { ApiKey, Completion, Project, Scope, UsageRecord } from '../../../src/contracts/stores.ts';
+import type { ApiKey, Scope } from '../../../src/contracts/stores/api-keys.ts';
+import type { Completion } from '../../../src/contracts/stores/completions.ts';
+import type { Project } from '../../../src/contracts/stores/projects.ts';
+import type { UsageRecord } from '../../../src/contracts/stores/usage.ts';
 import type { LogEvent } from '../../../src/contracts/token-log.ts';
 import type { Principal } from '../../../src/domain/access/principal.ts';
 import { noLimits } from '../../../src/domain/quotas/limits-input.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CompletionId } from '../../../src/contracts/ids.ts';
-import type { PageRequest } from '../../../src/contracts/stores.ts';
+import type { PageRequest } from '../../../src/contracts/stores/store.ts';
 import { answer, codesOf, completionId, completionWith, fakeServices } from './fixtures.ts';
 
 function services(hasMore: boolean, ...numbers: number[]) {

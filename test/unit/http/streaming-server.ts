@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { createMemoryTokenLog } from '../../../src/bus/memory/token-log.ts';
 import type { CompletionId } from '../../../src/contracts/ids.ts';
-import type { CompletionStore } from '../../../src/contracts/stores.ts';
+import type { CompletionStore } from '../../../src/contracts/stores/completions.ts';
 import type { LogEvent, TokenLog } from '../../../src/contracts/token-log.ts';
 import type { Principal } from '../../../src/domain/access/principal.ts';
 import { createCreations } from '../../../src/domain/completions/creations.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DomainError } from '../../../src/contracts/errors.ts';
-import type { Completion } from '../../../src/contracts/stores.ts';
+import type { Completion } from '../../../src/contracts/stores/completions.ts';
 import type { LogEvent } from '../../../src/contracts/token-log.ts';
 import type { Principal } from '../../../src/domain/access/principal.ts';
 import type { Completions } from '../../../src/domain/completions/completions.ts';

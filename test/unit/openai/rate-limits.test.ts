@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LimitState } from '../../../src/contracts/stores.ts';
+import type { LimitState } from '../../../src/contracts/stores/admission.ts';
 import type { Principal } from '../../../src/domain/access/principal.ts';
 import { createRateLimits, formatDuration, rateLimitHeaders } from '../../../src/openai/rate-limits.ts';
 

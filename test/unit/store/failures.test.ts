@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { StoreUnavailableError } from '../../../src/contracts/stores.ts';
+import { StoreUnavailableError } from '../../../src/contracts/stores/store.ts';
 import { asUnavailable, namingUnavailability } from '../../../src/store/failures.ts';
 
 const failure = (message: string, fields: object = {}) => Object.assign(new Error(message), fields);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMemorySignals } from '../../../../src/bus/memory/signals.ts';
 import type { ApiKeyId, ProjectId } from '../../../../src/contracts/ids.ts';
-import type { ApiKey, ApiKeyStore } from '../../../../src/contracts/stores.ts';
+import type { ApiKey, ApiKeyStore } from '../../../../src/contracts/stores/api-keys.ts';
 import { createAuthenticator } from '../../../../src/domain/access/authenticate.ts';
 import { principalOf } from '../../../../src/domain/access/principal.ts';
 import { hashSecret } from '../../../../src/domain/keys/hash-secret.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ProjectId } from '../../../../src/contracts/ids.ts';
-import { type Scope, scopes } from '../../../../src/contracts/stores.ts';
+import { type Scope, scopes } from '../../../../src/contracts/stores/api-keys.ts';
 import {
   hasScope,
   type Principal,

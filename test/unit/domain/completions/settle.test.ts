@@ -2,12 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { createMemorySignals } from '../../../../src/bus/memory/signals.ts';
 import { createMemoryTokenLog } from '../../../../src/bus/memory/token-log.ts';
 import type { CompletionId } from '../../../../src/contracts/ids.ts';
-import {
-  type Completion,
-  type CompletionStore,
-  type Settlement,
-  StoreUnavailableError,
-} from '../../../../src/contracts/stores.ts';
+import type { Completion, CompletionStore, Settlement } from '../../../../src/contracts/stores/completions.ts';
+import { StoreUnavailableError } from '../../../../src/contracts/stores/store.ts';
 import { createSettle } from '../../../../src/domain/completions/settle.ts';
 import { silentLogger } from '../../../../src/logger.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryTokenLog } from '../../../../src/bus/memory/token-log.ts';
 import type { CompletionId } from '../../../../src/contracts/ids.ts';
 import type { ChoiceDelta } from '../../../../src/contracts/inference.ts';
-import type { Completion } from '../../../../src/contracts/stores.ts';
+import type { Completion } from '../../../../src/contracts/stores/completions.ts';
 import type { LogEvent } from '../../../../src/contracts/token-log.ts';
 import { storedEvents } from '../../../../src/domain/completions/events.ts';
 import { createProgress } from '../../../../src/domain/completions/progress.ts';

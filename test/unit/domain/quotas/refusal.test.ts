@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LimitRefusal } from '../../../../src/contracts/stores.ts';
+import type { LimitRefusal } from '../../../../src/contracts/stores/admission.ts';
 import { limitError } from '../../../../src/domain/quotas/refusal.ts';
 
 const refusal: LimitRefusal = {

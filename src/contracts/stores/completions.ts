@@ -1,0 +1,153 @@
+import type { CompletionError } from '../errors.ts';
+import type { ApiKeyId, CompletionId, ProjectId } from '../ids.ts';
+import type { ChatMessage, FinishReason, InferenceUsage, Sampling } from '../inference.ts';
+import type { Admission, AdmissionOutcome } from './admission.ts';
+import type { Page, PageRequest } from './store.ts';
+
+/**
+ *            admit            start               finalise
+ *   (nothing) ──▶ QUEUED ──────▶ RUNNING ──────────▶ SUCCEEDED | FAILED | CANCELLED
+ *                    └──────────────────────────────▶ FAILED | CANCELLED          (ended while waiting)
+ *
+ * Nothing leaves a final state. `start` raises the epoch; `checkpoint` and `finalise` carry it and lose against a newer one.
+ */
+export const completionStatuses = ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
+export type CompletionStatus = (typeof completionStatuses)[number];
+
+export const completionModes = ['WAIT', 'STREAM', 'BACKGROUND'] as const;
+export type CompletionMode = (typeof completionModes)[number];
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** What was asked, checked and complete with defaults: enough to run it again from the store. */
+export interface CompletionRequest {
+  readonly prompt: string | null;
+  readonly messages: readonly ChatMessage[] | null;
+  readonly n: number;
+  readonly stop: readonly string[];
+  readonly sampling: Sampling;
+  readonly priority: number;
+  readonly timeoutSeconds: number;
+}
+
+export interface CompletionChoice {
+  readonly index: number;
+  readonly text: string;
+  readonly finishReason: FinishReason | null;
+  readonly stopSequence: string | null;
+}
+
+export interface Completion {
+  readonly id: CompletionId;
+  readonly projectId: ProjectId;
+  readonly apiKeyId: ApiKeyId;
+  /** The model's own name, also where the request used an alias. */
+  readonly model: string;
+  readonly mode: CompletionMode;
+  readonly status: CompletionStatus;
+  readonly user: string | null;
+  readonly metadata: JsonValue;
+  readonly idempotencyKey: string | null;
+  /** Of the normalised input, as admission got it. */
+  readonly inputHash: Uint8Array;
+  /** Granted tokens per choice. */
+  readonly maxTokens: number;
+  readonly n: number;
+  readonly seed: number;
+  readonly promptTokens: number;
+  /** Prompt and parameters; null once the content is gone (`store: false` after the end, or pruned). */
+  readonly request: CompletionRequest | null;
+  /** The text so far; null once the content is gone. */
+  readonly choices: readonly CompletionChoice[] | null;
+  /** Final once the status is; before, what the last checkpoint saw. */
+  readonly usage: InferenceUsage;
+  /** 10⁻⁹ of the currency; null until settled. */
+  readonly cost: bigint | null;
+  readonly error: CompletionError | null;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly firstTokenAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly epoch: number;
+  /** The terminal event's seq once final; before, a seq that no reader can have passed. */
+  readonly lastSeq: number;
+  /** Which seq brought which text (lib/text-index); null once the content is gone. */
+  readonly textIndex: Uint8Array | null;
+}
+
+export interface CompletionStore {
+  /**
+   * Admission: one transaction that locks project, then key, answers an idempotency key that was seen before, checks every limit of both, reserves the
+   * worst case (promptTokens + maxTokens × n, and its cost) and stores the completion as QUEUED with a lease. A refusal changes nothing.
+   */
+  admit(admission: Admission): Promise<AdmissionOutcome>;
+
+  /** QUEUED → RUNNING, before the first token is shown. False where the completion is not waiting any more (somebody ended it). */
+  start(id: CompletionId, epoch: number, at: Date): Promise<boolean>;
+
+  /**
+   * One statement for all running completions of this process: text, counts, the text index, a seq that no reader can pass before the
+   * next checkpoint; and it extends the leases of these and of the `waiting` ones. Rows with a stale epoch are left alone.
+   */
+  checkpoint(running: readonly Checkpoint[], waiting: readonly CompletionId[], leaseUntil: Date): Promise<void>;
+
+  /**
+   * Ends a completion: one transaction for the final text, the one usage record, the roll-up and the settlement of the reservation. Replayed any
+   * number of times, the first wins: the result is the completion as it stands.
+   */
+  finalise(settlement: Settlement): Promise<Completion>;
+
+  /**
+   * Forgets the content, or the idempotency keys, of the oldest completions that ended and were admitted before the moment: at most `limit`
+   * of them. Answers how many it went through; fewer than the limit is all for now. Usage stays.
+   */
+  forget(what: Forgettable, before: Date, limit: number): Promise<number>;
+
+  find(ids: readonly CompletionId[]): Promise<readonly Completion[]>;
+  findByIdempotencyKey(apiKeyId: ApiKeyId, idempotencyKey: string): Promise<Completion | undefined>;
+  list(filter: CompletionFilter, page: PageRequest<CompletionId>): Promise<Page<Completion>>;
+
+  /** Unfinished completions whose lease ended before the moment: their process is dead. Oldest first. */
+  abandoned(leaseEndedBefore: Date, limit: number): Promise<readonly Completion[]>;
+
+  /** Gives an unfinished completion a new lease under the given epoch, the one after its own; false where somebody else was faster. For running a waiting one again. */
+  adopt(id: CompletionId, epoch: number, leaseUntil: Date): Promise<boolean>;
+}
+
+export type Forgettable = 'content' | 'idempotency-keys';
+
+export interface CompletionFilter {
+  /** Null is every project (administrators). */
+  readonly projectId: ProjectId | null;
+  readonly apiKeyId?: ApiKeyId;
+  readonly status?: readonly CompletionStatus[];
+  readonly model?: string;
+  readonly user?: string;
+  readonly createdFrom?: Date;
+  readonly createdBefore?: Date;
+}
+
+export interface Checkpoint {
+  readonly id: CompletionId;
+  readonly epoch: number;
+  readonly choices: readonly CompletionChoice[];
+  readonly usage: InferenceUsage;
+  readonly firstTokenAt: Date | null;
+  /** A seq beyond any that can be handed out before the next checkpoint. */
+  readonly reservedSeq: number;
+  readonly textIndex: Uint8Array;
+}
+
+export interface Settlement {
+  readonly id: CompletionId;
+  readonly epoch: number;
+  readonly status: 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+  readonly choices: readonly CompletionChoice[];
+  readonly usage: InferenceUsage;
+  readonly error: CompletionError | null;
+  readonly startedAt: Date | null;
+  readonly firstTokenAt: Date | null;
+  readonly finishedAt: Date;
+  readonly terminalSeq: number;
+  readonly textIndex: Uint8Array;
+}

@@ -1,0 +1,48 @@
+import type { ApiKeyStore } from './api-keys.ts';
+import type { AuditStore } from './audit.ts';
+import type { CompletionStore } from './completions.ts';
+import type { ProjectStore } from './projects.ts';
+import type { UsageStore } from './usage.ts';
+
+/**
+ * The stores: everything that must outlive the process. One adapter serves PGlite and PostgreSQL. Every method is one
+ * transaction; none waits for anything but the database. Where the database does not answer, methods throw
+ * StoreUnavailableError, and the caller decides (admission fails closed, settlement retries).
+ */
+export interface Store extends AsyncDisposable {
+  readonly projects: ProjectStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly completions: CompletionStore;
+  readonly usage: UsageStore;
+  readonly audit: AuditStore;
+  readonly instance: InstanceStore;
+  /** Whether other processes may share this database (PostgreSQL) or it is ours alone (embedded, locked). */
+  readonly shared: boolean;
+  /** Resolves when a trivial statement was answered; throws StoreUnavailableError. */
+  ping(): Promise<void>;
+}
+
+/** The database does not answer; nothing is known of the statement's fate, so every write is safe to repeat. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+}
+
+/** A keyset page, newest first. `cursor` is the id of the last row of the page before (exclusive), in the direction of reading. */
+export interface PageRequest<RowId extends string> {
+  readonly limit: number;
+  readonly direction: 'forward' | 'backward';
+  readonly cursor?: RowId;
+}
+
+/** Rows are newest first in either direction; `hasMore` speaks of the direction of reading. */
+
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  readonly hasMore: boolean;
+}
+
+/** Facts about the installation. */
+export interface InstanceStore {
+  /** Keeps the fingerprint on first call; later calls answer whether it is the same. */
+  matchSecretFingerprint(fingerprint: string): Promise<boolean>;
+}
