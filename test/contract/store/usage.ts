@@ -150,6 +150,25 @@ export function usageContract(opened: () => TestStore): void {
     );
   });
 
+  test('keeps histograms equal to the records, in the same quarters of an hour as the roll-ups', async () => {
+    const { database } = opened();
+    const moments = Array.from({ length: 30 }, (_, index) => new Date(noon.getTime() + index * 200_000).toISOString());
+    const projectId = await recorded(moments);
+    const difference = await database.prisma.$queryRaw`
+      SELECT * FROM (
+        SELECT date_bin('15 minutes', created_at, timestamptz '2000-01-01 00:00:00+00') AS bucket_start, api_key_id, model,
+          count(*) AS requests, sum(sluice_histogram(time_to_first_token_seconds)) AS times_to_first_token,
+          sum(sluice_histogram(nullif(tokens_per_second, 0))) AS token_rates
+        FROM usage_records WHERE project_id = ${projectId}::uuid GROUP BY 1, 2, 3
+      ) AS records
+      FULL JOIN (
+        SELECT bucket_start, api_key_id, model, requests, times_to_first_token, token_rates
+        FROM usage_rollups JOIN usage_histograms USING (bucket_start, project_id, api_key_id, model) WHERE project_id = ${projectId}::uuid
+      ) AS kept USING (bucket_start, api_key_id, model, requests, times_to_first_token, token_rates)
+      WHERE records IS NULL OR kept IS NULL`;
+    expect(difference).toEqual([]);
+  });
+
   test('counts by minutes from the records', async () => {
     const projectId = await recorded(['2031-05-15T12:00:59.999Z', '2031-05-15T12:01:00Z', '2031-05-15T12:01:30Z']);
     const rows = await opened().store.usage.report(query(projectId, { granularity: 'MINUTE' }));
