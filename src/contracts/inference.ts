@@ -10,11 +10,13 @@ export interface Inference extends AsyncDisposable {
 
   /**
    * Turns a prompt or chat messages into the model's tokens. Control tokens are produced only by the template and the
-   * model's own rules (a beginning-of-text token); text that spells one is tokenised as plain text.
+   * model's own rules (a beginning-of-text token); text that spells one is tokenised as plain text. Tokens that are given
+   * stay as they are, once each is known to be in the vocabulary.
    *
    * Throws CONTEXT_LENGTH_EXCEEDED without tokenising when the text cannot fit whatever its tokens (bytes >
-   * context × longest token), INVALID_INPUT for messages to a model without a template, MODEL_UNAVAILABLE when the
-   * model's file cannot be read. The result may be longer than the context: the caller decides.
+   * context × longest token), INVALID_INPUT for messages to a model without a template and at the first token that the
+   * model does not have, MODEL_UNAVAILABLE when the model's file cannot be read. The result may be longer than the
+   * context: the caller decides.
    */
   tokenize(model: string, input: PromptInput, signal?: AbortSignal): Promise<TokenizedPrompt>;
 
@@ -46,7 +48,9 @@ export interface Slot extends Disposable {
 
 export type PromptInput =
   | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'messages'; readonly messages: readonly ChatMessage[] };
+  | { readonly type: 'messages'; readonly messages: readonly ChatMessage[] }
+  /** The whole prompt, exactly: nothing is put before it, and control tokens in it are control tokens. */
+  | { readonly type: 'tokens'; readonly tokens: readonly number[] };
 
 export type ChatRole = 'SYSTEM' | 'USER' | 'ASSISTANT';
 

@@ -6,7 +6,8 @@ import { createModelHost, type ModelHost } from './model-host.ts';
 import { createModelSources } from './model-source.ts';
 import type { Log } from './protocol.ts';
 import { defaultTiming, type PoolTiming } from './replica.ts';
-import { createTokenizerClient } from './tokenizer/client.ts';
+import { requireTokens } from './require-tokens.ts';
+import { createTokenizerClient, type TokenizerModelRef } from './tokenizer/client.ts';
 import { threadsPerEngine, usableCores } from './usable-cores.ts';
 
 export interface InferenceOptions {
@@ -78,7 +79,7 @@ export function createInference(options: InferenceOptions): LocalInference {
     return host;
   }
 
-  async function tokenizerModel(host: ModelHost) {
+  async function tokenizerModel(host: ModelHost): Promise<TokenizerModelRef> {
     let path: string;
     try {
       path = await sources.path(host.config, disposing.signal);
@@ -93,12 +94,22 @@ export function createInference(options: InferenceOptions): LocalInference {
     return { name: host.config.name, path, contextSize: host.config.contextSize };
   }
 
+  async function vocabularySize(model: TokenizerModelRef, signal?: AbortSignal): Promise<number> {
+    if (!factsByPath.has(model.path)) await openVocabulary(model, signal);
+    return factsByPath.get(model.path)!.vocabularySize;
+  }
+
+  function openVocabulary(model: TokenizerModelRef, signal?: AbortSignal): Promise<unknown> {
+    return tokenizer.tokenize(model, { type: 'text', text: '' }, signal);
+  }
+
   return {
     models: () => [...hosts.values()].map((host) => host.describe()),
 
     async tokenize(model, input, signal) {
-      const host = hostOf(model);
-      return tokenizer.tokenize(await tokenizerModel(host), input, signal);
+      const opened = await tokenizerModel(hostOf(model));
+      if (input.type !== 'tokens') return tokenizer.tokenize(opened, input, signal);
+      return { tokens: requireTokens(input.tokens, await vocabularySize(opened, signal), model) };
     },
 
     async acquireSlot(model, signal) {
@@ -119,7 +130,7 @@ export function createInference(options: InferenceOptions): LocalInference {
           await host.load(signal);
           // Opens the vocabulary too, so that the facts are known.
           await tokenizerModel(host)
-            .then((model) => tokenizer.tokenize(model, { type: 'text', text: '' }, signal))
+            .then((model) => openVocabulary(model, signal))
             .catch(() => {});
         }),
       );

@@ -3,6 +3,7 @@ import { DomainError } from '../contracts/errors.ts';
 import type { Inference, InferenceJob, ModelDescription, PromptInput } from '../contracts/inference.ts';
 import { abortable, type Settle } from './abortable.ts';
 import { type ChoiceEngine, type ChoiceEvents, type ChoiceWork, generateChoices } from './generate-choices.ts';
+import { requireTokens } from './require-tokens.ts';
 import { createSlots, type Slots } from './slots.ts';
 import { createStopMatcher } from './text/stop-matcher.ts';
 
@@ -45,6 +46,9 @@ interface Host {
   readonly slots: Slots;
   broken: string | undefined;
 }
+
+/** Words get their numbers as they are first seen; those of no word yet are empty. */
+const vocabularySize = 1_000_000;
 
 /** Of a token: 16 UTF-16 units of at most 3 bytes each, and a space. */
 const longestTokenBytes = 49;
@@ -135,6 +139,7 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
       const host = hostOf(model);
       signal?.throwIfAborted();
       checkUsable(host);
+      if (input.type === 'tokens') return { tokens: requireTokens(input.tokens, vocabularySize, model) };
       const text = renderPrompt(host, input);
       const atLeast = Math.ceil(Buffer.byteLength(text) / longestTokenBytes);
       if (atLeast > host.contextSize) {
@@ -192,13 +197,13 @@ function describe({ model, contextSize, slots, broken }: Host): ModelDescription
       parameters: 0,
       sizeBytes: 0,
       trainContextSize: contextSize,
-      vocabularySize: 2 ** 31,
+      vocabularySize,
       hasChatTemplate: model.hasChatTemplate ?? true,
     },
   };
 }
 
-function renderPrompt({ model }: Host, input: PromptInput): string {
+function renderPrompt({ model }: Host, input: Exclude<PromptInput, { type: 'tokens' }>): string {
   if (input.type === 'text') return input.text;
   if (model.hasChatTemplate === false) {
     const message = `The model ${model.name} has no chat template: use \`prompt\` instead of \`messages\`.`;

@@ -20,9 +20,10 @@ export function completionGeneration(
   if (model === undefined) {
     throw new OpenAiError(400, 'missing_required_parameter', "Missing required parameter: 'model'.", 'model');
   }
+  const inputs = completionInputs(body, model, idempotencyKey);
   return {
-    inputs: completionInputs(body, model, idempotencyKey),
-    idempotent: idempotencyKey !== undefined,
+    inputs,
+    resumable: idempotencyKey !== undefined && inputs.length === 1,
     stream: body.stream ?? false,
     withUsage: body.stream_options?.include_usage ?? false,
     chunks: completionChunks,

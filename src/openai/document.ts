@@ -31,11 +31,13 @@ const generationHeaders = z.object({
   'idempotency-key': z
     .string()
     .optional()
-    .describe('At most 255 characters: the same key with the same body is the same completion, run and billed once.'),
+    .describe(
+      'At most 255 characters: the same key with the same body is the same completion (of several prompts: the same completions), run and billed once.',
+    ),
   'last-event-id': z
     .string()
     .optional()
-    .describe('With the same Idempotency-Key and body: go on behind the chunk with this id.'),
+    .describe('With the same Idempotency-Key and body, of one prompt: go on behind the chunk with this id.'),
 });
 
 /** Describes every path for the document that is served. */

@@ -56,6 +56,7 @@ const kinds = {
 
 /** The domain's names of what a request says, and this face's. */
 const parameterNames: Readonly<Record<string, string>> = {
+  tokens: 'prompt',
   maxTokens: 'max_tokens',
   topP: 'top_p',
   topK: 'top_k',

@@ -12,7 +12,8 @@ import type { DomainInput } from './translate.ts';
 /** A request in the domain's terms, and how its answer looks in OpenAI's. */
 export interface Generation {
   readonly inputs: readonly DomainInput[];
-  readonly idempotent: boolean;
+  /** Chunks have ids to go on from: the request can be repeated, and they are of one completion. */
+  readonly resumable: boolean;
   readonly stream: boolean;
   readonly withUsage: boolean;
   chunks(completion: Completion, withUsage: boolean): Chunks;
@@ -60,7 +61,7 @@ export function createGenerate(options: OpenAiFaceOptions, rateLimits: RateLimit
           generations,
           chunks: generation.chunks(first, generation.withUsage),
           withUsage: generation.withUsage,
-          withIds: generation.idempotent,
+          withIds: generation.resumable,
           after,
           heartbeatSeconds: pingSeconds,
           stallSeconds,
@@ -102,11 +103,12 @@ function leaveWith(signal: AbortSignal, leaving: AbortController): void {
 }
 
 /** Where a repeated request goes on: the id of the last chunk that the client has. */
-function resumeAfter(context: OpenAiContext, { stream, idempotent }: Generation): number {
+function resumeAfter(context: OpenAiContext, { stream, resumable }: Generation): number {
   const id = context.req.header('last-event-id');
   if (!id || !stream) return 0;
-  if (!idempotent) {
-    const message = 'Last-Event-ID resumes a stream that was asked for with an Idempotency-Key: send that as well.';
+  if (!resumable) {
+    const message =
+      'Last-Event-ID resumes a stream of one prompt that was asked for with an Idempotency-Key: send that as well.';
     throw new OpenAiError(400, 'invalid_value', message, 'Last-Event-ID');
   }
   if (!/^\d{1,15}$/u.test(id)) {

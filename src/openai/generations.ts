@@ -32,8 +32,10 @@ export async function openGenerations(
   const created: Completion[] = [];
   const readers: AsyncIterableIterator<LogEvent>[] = [];
   try {
-    for (const input of inputs) {
-      const { completion } = await completions.create(principal, input, leaving.signal);
+    for (const [index, input] of inputs.entries()) {
+      const { completion } = await completions.create(principal, input, leaving.signal).catch((error) => {
+        throw inputs.length > 1 ? ofPrompt(error, index) : error;
+      });
       created.push(completion);
       readers.push(await attach(completion));
     }
@@ -52,6 +54,16 @@ export async function openGenerations(
     else leaving.signal.addEventListener('abort', () => reading.abort(), { once: true });
     return events;
   }
+}
+
+/** Of several prompts, an error tells which is wrong. */
+function ofPrompt(error: unknown, index: number): unknown {
+  if (!(error instanceof DomainError) || error.code !== 'INVALID_INPUT') return error;
+  const issues = error.facts.issues?.map((issue) => {
+    const [field, ...rest] = issue.path;
+    return field === 'prompt' || field === 'tokens' ? { ...issue, path: ['prompt', String(index), ...rest] } : issue;
+  });
+  return issues ? new DomainError(error.code, error.message, { issues }) : error;
 }
 
 /** What a completion's terminal event means to a request that waits for text; throws where it did not succeed. */

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { notYetInChat, notYetInCompletions, notYetInMessages } from './not-yet.ts';
+import { promptSchema } from './prompts.ts';
 
 type Shape = Readonly<Record<string, z.ZodType>>;
 
@@ -57,16 +58,10 @@ const generation = {
 
 const model = z.string().describe('Name or alias of a model.').openapi({ example: 'gpt-4o-mini' });
 
-export const maxPrompts = 64;
-
 export const completionRules = bodyRules(
   'CreateCompletionRequest',
   {
-    prompt: z
-      .union([z.string(), z.array(z.union([z.string(), z.int(), z.array(z.int())]))])
-      .describe(
-        `A text, or up to ${maxPrompts} texts: choice j of text i has the index i × n + j. Token arrays are not supported yet.`,
-      ),
+    prompt: promptSchema,
     max_tokens: z
       .int()
       .nullish()

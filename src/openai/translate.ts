@@ -1,6 +1,8 @@
 import type { ChatMessage, FinishReason, InferenceUsage } from '../contracts/inference.ts';
 import { OpenAiError } from './errors.ts';
-import { type ChatBody, type CompletionBody, type GenerationBody, maxPrompts } from './requests.ts';
+import { idempotencyKeys } from './idempotency-keys.ts';
+import { promptsOf } from './prompts.ts';
+import type { ChatBody, CompletionBody, GenerationBody } from './requests.ts';
 import type { FinishReasonBody, UsageBody } from './responses.ts';
 
 /** What OpenAI's completions take where `max_tokens` is absent; chat takes what the model's default and the limits leave. */
@@ -20,34 +22,11 @@ export function completionInputs(
     model,
     maxTokens: body.max_tokens ?? defaultCompletionTokens,
     user: body.user,
-    idempotencyKey,
   };
   const prompts = promptsOf(body.prompt);
-  if (prompts.length > 1 && idempotencyKey !== undefined) {
-    throw new OpenAiError(
-      400,
-      'invalid_value',
-      'An Idempotency-Key stands for one completion: send one prompt.',
-      'prompt',
-    );
-  }
-  return prompts.map((prompt) => ({ ...shared, prompt }));
-}
-
-function promptsOf(prompt: CompletionBody['prompt']): string[] {
-  if (typeof prompt === 'string') return [prompt];
-  if (prompt.length === 0 || prompt.length > maxPrompts) {
-    throw new OpenAiError(400, 'invalid_value', `Invalid value for 'prompt': send 1 to ${maxPrompts} texts.`, 'prompt');
-  }
-  return prompt.map((text) => {
-    if (typeof text === 'string') return text;
-    throw new OpenAiError(
-      400,
-      'unsupported_parameter',
-      "Unsupported value for 'prompt': token arrays are not supported by this server yet; send text.",
-      'prompt',
-    );
-  });
+  if (idempotencyKey === undefined) return prompts.map((prompt) => ({ ...shared, ...prompt }));
+  const keys = idempotencyKeys(idempotencyKey, prompts);
+  return prompts.map((prompt, index) => ({ ...shared, ...prompt, ...keys[index] }));
 }
 
 export function chatInput(body: ChatBody, idempotencyKey: string | undefined): DomainInput {

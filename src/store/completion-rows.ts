@@ -41,8 +41,9 @@ export function completionOf(row: CompletionRow): Completion {
   };
 }
 
-/** JSON has no maps: the logit bias is kept as pairs. */
-type StoredRequest = Omit<CompletionRequest, 'sampling'> & {
+/** JSON has no maps: the logit bias is kept as pairs. Rows of earlier versions have no tokens. */
+type StoredRequest = Omit<CompletionRequest, 'sampling' | 'tokens'> & {
+  readonly tokens?: CompletionRequest['tokens'];
   readonly sampling: Omit<Sampling, 'logitBias'> & { readonly logitBias: readonly (readonly [number, number])[] };
 };
 
@@ -51,6 +52,6 @@ export function requestJson({ sampling, ...request }: CompletionRequest): string
   return JSON.stringify(stored);
 }
 
-function requestOf({ sampling, ...request }: StoredRequest): CompletionRequest {
-  return { ...request, sampling: { ...sampling, logitBias: new Map(sampling.logitBias) } };
+function requestOf({ sampling, tokens = null, ...request }: StoredRequest): CompletionRequest {
+  return { ...request, tokens, sampling: { ...sampling, logitBias: new Map(sampling.logitBias) } };
 }

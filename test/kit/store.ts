@@ -75,6 +75,7 @@ export function auditOf(action: AuditEntry['action']): AuditEntry {
 export const request: CompletionRequest = {
   prompt: 'Once upon a time',
   messages: null,
+  tokens: null,
   n: 1,
   stop: ['\n\n'],
   sampling: {

@@ -21,8 +21,10 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
 
 /** What was asked, checked and complete with defaults: enough to run it again from the store. */
 export interface CompletionRequest {
+  /** Of prompt, messages and tokens one is there. */
   readonly prompt: string | null;
   readonly messages: readonly ChatMessage[] | null;
+  readonly tokens: readonly number[] | null;
   readonly n: number;
   readonly stop: readonly string[];
   readonly sampling: Sampling;

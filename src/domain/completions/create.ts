@@ -144,6 +144,7 @@ function requestOf({ prompt, n, stop, sampling, priority, timeoutSeconds }: Chec
   return {
     prompt: prompt.type === 'text' ? prompt.text : null,
     messages: prompt.type === 'messages' ? prompt.messages : null,
+    tokens: prompt.type === 'tokens' ? prompt.tokens : null,
     n,
     stop,
     sampling: { ...sampling, seed: sampling.seed ?? randomInt(2 ** 32) },

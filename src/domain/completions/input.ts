@@ -19,6 +19,8 @@ export interface CheckedCompletionInput {
   readonly user: string | null;
   readonly metadata: JsonValue;
   readonly idempotencyKey: string | null;
+  /** What its request holds besides, where that asks for several completions: a fingerprint, for the idempotency key to stand for. */
+  readonly partOf?: string;
   readonly priority: number;
   readonly timeoutSeconds: number;
   readonly store: boolean;
@@ -37,6 +39,20 @@ const message = z.strictObject({
   content: text,
 });
 
+/** Checked up to the first that is none: a prompt may hold millions of them. */
+const tokenIds = z
+  .array(z.unknown())
+  .min(1, 'must not be empty')
+  .transform((ids, context): readonly number[] => {
+    const bad = ids.findIndex((id) => !isTokenId(id));
+    if (bad >= 0) context.addIssue({ code: 'custom', path: [bad], message: 'is not a token id' });
+    return ids as number[];
+  });
+
+function isTokenId(id: unknown): boolean {
+  return Number.isInteger(id) && (id as number) >= 0 && (id as number) < 2 ** 31;
+}
+
 const promptShape = {
   prompt: text.min(1, 'must not be empty').nullish(),
   messages: z.array(message).min(1, 'must not be empty').max(1_000).nullish(),
@@ -48,6 +64,7 @@ const tokenId = z.string().regex(/^\d{1,9}$/u, 'is not a token id');
 function completionSchema({ maxN, maxStop }: InputLimits) {
   return z.strictObject({
     ...promptShape,
+    tokens: tokenIds.nullish(),
     model: z.string().min(1, 'must not be empty'),
     mode: z.enum(completionModes).nullish(),
     maxTokens: z.int().min(1).nullish(),
@@ -71,6 +88,7 @@ function completionSchema({ maxN, maxStop }: InputLimits) {
       .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= metadataBytes, `is over ${metadataBytes} bytes`)
       .nullish(),
     idempotencyKey: storableText.min(1, 'must not be empty').max(255).nullish(),
+    partOf: z.string().max(255).nullish(),
     priority: z.int().min(-100).max(100).nullish(),
     timeoutSeconds: z.number().positive().max(86_400).nullish(),
     store: z.boolean().nullish(),
@@ -79,9 +97,9 @@ function completionSchema({ maxN, maxStop }: InputLimits) {
 
 /** Checks a request; throws INVALID_INPUT with every issue. */
 export function checkCompletionInput(raw: unknown, limits: InputLimits): CheckedCompletionInput {
-  const { prompt, messages, ...input } = parseInput(completionSchema(limits), raw);
+  const { prompt, messages, tokens, ...input } = parseInput(completionSchema(limits), raw);
   return {
-    prompt: exactlyOnePrompt(prompt, messages),
+    prompt: exactlyOnePrompt(prompt, messages, tokens),
     model: input.model,
     mode: input.mode ?? 'WAIT',
     maxTokens: input.maxTokens ?? undefined,
@@ -101,6 +119,7 @@ export function checkCompletionInput(raw: unknown, limits: InputLimits): Checked
     user: input.user ?? null,
     metadata: (input.metadata ?? null) as JsonValue,
     idempotencyKey: input.idempotencyKey ?? null,
+    ...(input.partOf ? { partOf: input.partOf } : {}),
     priority: input.priority ?? 0,
     timeoutSeconds: input.timeoutSeconds ?? 600,
     store: input.store ?? true,
@@ -118,12 +137,17 @@ export function checkPromptInput(raw: unknown): PromptInput {
 function exactlyOnePrompt(
   prompt: string | null | undefined,
   messages: readonly ChatMessage[] | null | undefined,
+  tokens?: readonly number[] | null,
 ): PromptInput {
-  if (typeof prompt === 'string' && !messages) return { type: 'text', text: prompt };
-  if (messages && typeof prompt !== 'string') return { type: 'messages', messages };
-  const given = messages ? 'both are given' : 'neither is given';
+  const given: PromptInput[] = [];
+  if (typeof prompt === 'string') given.push({ type: 'text', text: prompt });
+  if (messages) given.push({ type: 'messages', messages });
+  if (tokens) given.push({ type: 'tokens', tokens });
+  const [only] = given;
+  if (only && given.length === 1) return only;
+  const found = only ? 'both are given' : 'neither is given';
   throw invalidInput([
-    { path: ['prompt'], code: 'exactly_one', message: `give exactly one of prompt and messages: ${given}` },
+    { path: ['prompt'], code: 'exactly_one', message: `give exactly one of prompt and messages: ${found}` },
   ]);
 }
 

@@ -1,3 +1,4 @@
+import { type CompletionError, DomainError } from '../../contracts/errors.ts';
 import type { Inference, PromptInput } from '../../contracts/inference.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
@@ -5,13 +6,13 @@ import type { Completion, CompletionRequest } from '../../contracts/stores/compl
 import type { Store } from '../../contracts/stores/store.ts';
 import { reservedSeqs } from './checkpoints.ts';
 import type { Launch } from './launch.ts';
-import { interrupted } from './runner.ts';
+import { errorOf, interrupted } from './runner.ts';
 import { type Settle, settlementFromStore } from './settle.ts';
 
 /**
  * Ends what a dead process left, so that nothing stays RUNNING for ever:
  *
- * - BACKGROUND and still QUEUED (so nothing was shown): runs here, under the next epoch;
+ * - BACKGROUND and still QUEUED (so nothing was shown): runs here, under the next epoch; FAILED where its model takes it no more;
  * - everything else: FAILED with INTERRUPTED, billed for what was checkpointed.
  *
  * A completion is left by its process when its lease has ended. Leases also end when the database was away from everybody, so nobody
@@ -55,11 +56,23 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   }
 
   async function recoverOne(completion: Completion): Promise<boolean> {
-    const { id, mode, status, request } = completion;
-    if (mode === 'BACKGROUND' && status === 'QUEUED' && request) return runAgain(completion, request);
+    const { mode, status, request } = completion;
+    if (mode === 'BACKGROUND' && status === 'QUEUED' && request) {
+      try {
+        return await runAgain(completion, request);
+      } catch (error) {
+        // What its model would refuse now (another vocabulary, a broken file), it would refuse at every start.
+        if (!(error instanceof DomainError)) throw error;
+        return fail(completion, errorOf(error));
+      }
+    }
+    return fail(completion, interrupted);
+  }
+
+  async function fail(completion: Completion, error: CompletionError): Promise<true> {
     const terminalSeq = Math.max(completion.lastSeq, reservedSeqs) + 1;
-    await settle(settlementFromStore(completion, { status: 'FAILED', error: interrupted }, terminalSeq, now()));
-    logger.warn({ completionId: id }, 'ended a completion that its process left behind');
+    await settle(settlementFromStore(completion, { status: 'FAILED', error }, terminalSeq, now()));
+    logger.warn({ completionId: completion.id, code: error.code }, 'ended a completion that its process left behind');
     return true;
   }
 
@@ -103,6 +116,7 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   };
 }
 
-function promptOf({ prompt, messages }: CompletionRequest): PromptInput {
+function promptOf({ prompt, messages, tokens }: CompletionRequest): PromptInput {
+  if (tokens) return { type: 'tokens', tokens };
   return messages ? { type: 'messages', messages } : { type: 'text', text: prompt ?? '' };
 }

@@ -271,7 +271,8 @@ function untilAnswered<T>(operation: () => Promise<T>, signal: AbortSignal): Pro
   return retryWithBackoff(operation, { signal, shouldRetry: (error) => error instanceof StoreUnavailableError });
 }
 
-function errorOf({ code, message, facts }: DomainError): CompletionError {
+/** What of an error is kept with the completion that it ended. */
+export function errorOf({ code, message, facts }: DomainError): CompletionError {
   return {
     code,
     message,

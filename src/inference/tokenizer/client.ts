@@ -5,6 +5,8 @@ import { abortable, type Settle } from '../abortable.ts';
 import { type Child, type Environment, startChild } from '../child-process.ts';
 import type { FromTokenizer, Log, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
 
+export type UntokenizedPrompt = Exclude<PromptInput, { readonly type: 'tokens' }>;
+
 export interface TokenizerModelRef {
   readonly name: string;
   readonly path: string;
@@ -14,7 +16,7 @@ export interface TokenizerModelRef {
 /** The tokenizer process seen from its host: started by the first request, and by the next one after a crash. */
 export interface TokenizerClient extends AsyncDisposable {
   readonly pid: number | undefined;
-  tokenize(model: TokenizerModelRef, input: PromptInput, signal?: AbortSignal): Promise<TokenizedPrompt>;
+  tokenize(model: TokenizerModelRef, input: UntokenizedPrompt, signal?: AbortSignal): Promise<TokenizedPrompt>;
 }
 
 export interface TokenizerClientOptions {
@@ -134,7 +136,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
 }
 
 /** Templates know the roles in lower case. */
-function toWire(input: PromptInput) {
+function toWire(input: UntokenizedPrompt) {
   if (input.type === 'text') return input;
   return {
     type: 'messages' as const,

@@ -225,6 +225,19 @@ export function inferenceContract(name: string, open: () => Promise<InferenceUnd
       });
     });
 
+    it('takes tokens for what they are, and refuses the first that the model does not have', async () => {
+      const { inference, model } = under;
+      const tokenize = (tokens: readonly number[]) => inference.tokenize(model, { type: 'tokens', tokens });
+      const { vocabularySize } = inference.models().find(({ name }) => name === model)!.facts!;
+      const given = [...promptTokens].reverse();
+      expect((await tokenize(given)).tokens).toEqual(given);
+      expect((await tokenize([vocabularySize - 1])).tokens).toEqual([vocabularySize - 1]);
+      await expect(tokenize([...given, vocabularySize, vocabularySize])).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        facts: { issues: [{ path: ['tokens', String(given.length)], code: 'unknown_token' }] },
+      });
+    });
+
     it('tokenises text that is a little too long, for the caller to decide', async () => {
       const { contextSize } = under.inference.models().find(({ name }) => name === under.model)!;
       const text = 'a b c d '.repeat(Math.ceil(contextSize / 4) + 1);

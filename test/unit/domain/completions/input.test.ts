@@ -53,7 +53,19 @@ describe('completion input', () => {
 
   it('never fails but with INVALID_INPUT that says where, whatever it is given', () => {
     const anything = fc.anything({ withBigInt: true, withDate: true, withNullPrototype: true });
-    const names = ['prompt', 'messages', 'maxTokens', 'n', 'stop', 'seed', 'logitBias', 'metadata', 'user', 'unknown'];
+    const names = [
+      'prompt',
+      'messages',
+      'tokens',
+      'maxTokens',
+      'n',
+      'stop',
+      'seed',
+      'logitBias',
+      'metadata',
+      'user',
+      'unknown',
+    ];
     const inputs = fc.oneof(
       anything,
       fc.dictionary(fc.constantFrom(...names), anything).map((more) => ({ ...least, ...more })),
@@ -74,6 +86,17 @@ describe('completion input', () => {
 
   it('says what is wrong with a key of logitBias', () => {
     expect(() => check({ logitBias: { word: 1 } })).toThrow('logitBias.word: is not a token id');
+  });
+
+  it('takes token ids instead of text, and says which of them is none', () => {
+    const tokens = (ids: unknown) => check({ prompt: undefined, tokens: ids }).prompt;
+    expect(tokens([0, 5, 2 ** 31 - 1])).toEqual({ type: 'tokens', tokens: [0, 5, 2 ** 31 - 1] });
+    for (const bad of [-1, 1.5, 2 ** 31, '1', null, [1]]) {
+      expect(() => tokens([1, bad, bad])).toThrow(/^tokens\.1: is not a token id$/u);
+    }
+    expect(() => tokens([])).toThrow('tokens: must not be empty');
+    expect(() => check({ tokens: [1] })).toThrow('both are given');
+    expect(() => checkPromptInput({ tokens: [1] })).toThrow(/tokens/u);
   });
 
   it('refuses text that no column can hold', () => {
@@ -102,6 +125,10 @@ describe('what an idempotency key stands for', () => {
       {},
       { prompt: 'q' },
       { prompt: null, messages: [{ role: 'USER', content: 'p' }] },
+      { prompt: null, tokens: [1, 2] },
+      { prompt: null, tokens: [12] },
+      { partOf: 'a request' },
+      { partOf: 'another request' },
       { mode: 'STREAM' },
       { maxTokens: 1 },
       { n: 2 },
