@@ -11,6 +11,7 @@ export class OpenAiError extends Error {
     readonly code: string | null,
     message: string,
     readonly param: string | null = null,
+    readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(message);
   }
@@ -74,8 +75,8 @@ const longestRetrySeconds = 60;
 /** The answer to an error; undefined for a bug, which is the caller's to log. */
 export function answerError(error: unknown): ErrorAnswer | undefined {
   if (error instanceof OpenAiError) {
-    const { status, code, message, param } = error;
-    return { status, headers: {}, body: { error: { message, type: invalidRequest, param, code } } };
+    const { status, code, message, param, headers } = error;
+    return { status, headers, body: { error: { message, type: invalidRequest, param, code } } };
   }
   if (error instanceof StoreUnavailableError) {
     const facts = { retryAfterSeconds: 5 };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { MiddlewareHandler } from 'hono';
+import type { Handler, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { DomainError } from '../contracts/errors.ts';
@@ -43,29 +43,45 @@ export function createOpenAiFace(options: OpenAiFaceOptions): OpenAiFace {
     app.use(cors({ origin, exposeHeaders: exposedHeaders, maxAge: 600 }));
   }
 
-  app.get('/v1/models', authenticated, (context) =>
-    context.json({ object: 'list', data: catalogue.list(context.get('principal')) }),
-  );
-  app.get('/v1/models/:model{.+}', authenticated, (context) =>
-    context.json(catalogue.find(context.get('principal'), context.req.param('model'))),
-  );
-  app.get('/v1/engines', authenticated, (context) =>
-    context.json({ object: 'list', data: catalogue.engines(context.get('principal')) }),
-  );
-  app.post('/v1/engines/:engine{.+}/completions', authenticated, async (context) => {
-    const engine = context.req.param('engine');
-    return generate(context, completionGeneration(await readJson(context), idempotencyKey(context), engine));
-  });
-  app.get('/v1/engines/:engine{.+}', authenticated, (context) =>
-    context.json(catalogue.findEngine(context.get('principal'), context.req.param('engine'))),
-  );
-  app.post('/v1/completions', authenticated, async (context) =>
-    generate(context, completionGeneration(await readJson(context), idempotencyKey(context), undefined)),
-  );
-  app.post('/v1/chat/completions', authenticated, async (context) =>
-    generate(context, chatGeneration(await readJson(context), idempotencyKey(context))),
-  );
+  app
+    .get('/v1/models', authenticated, (context) =>
+      context.json({ object: 'list', data: catalogue.list(context.get('principal')) }),
+    )
+    .all(refuseAllBut('GET, HEAD'));
+  app
+    .get('/v1/models/:model{.+}', authenticated, (context) =>
+      context.json(catalogue.find(context.get('principal'), context.req.param('model'))),
+    )
+    .all(refuseAllBut('GET, HEAD'));
+  app
+    .get('/v1/engines', authenticated, (context) =>
+      context.json({ object: 'list', data: catalogue.engines(context.get('principal')) }),
+    )
+    .all(refuseAllBut('GET, HEAD'));
+  app
+    .post('/v1/engines/:engine{.+}/completions', authenticated, async (context) => {
+      const engine = context.req.param('engine');
+      return generate(context, completionGeneration(await readJson(context), idempotencyKey(context), engine));
+    })
+    .all(refuseAllBut('POST'));
+  // Names may have slashes, yet no name is to hide the path above from methods that it refuses.
+  app
+    .get('/v1/engines/:engine{.+(?<!/completions)}', authenticated, (context) =>
+      context.json(catalogue.findEngine(context.get('principal'), context.req.param('engine'))),
+    )
+    .all(refuseAllBut('GET, HEAD'));
+  app
+    .post('/v1/completions', authenticated, async (context) =>
+      generate(context, completionGeneration(await readJson(context), idempotencyKey(context), undefined)),
+    )
+    .all(refuseAllBut('POST'));
+  app
+    .post('/v1/chat/completions', authenticated, async (context) =>
+      generate(context, chatGeneration(await readJson(context), idempotencyKey(context))),
+    )
+    .all(refuseAllBut('POST'));
   describePaths(app.openAPIRegistry, app);
+  app.all('/v1/openapi.json', refuseAllBut('GET, HEAD'));
 
   app.notFound((context) => {
     throw unknownPath(context.req.method, context.req.path);
@@ -113,6 +129,13 @@ const exposedHeaders = [
 
 function idempotencyKey(context: OpenAiContext): string | undefined {
   return context.req.header('idempotency-key');
+}
+
+function refuseAllBut(allow: string): Handler<OpenAiEnvironment> {
+  return ({ req }) => {
+    const message = `Not allowed to ${req.method} on ${req.path}: it takes ${allow}.`;
+    throw new OpenAiError(405, 'method_not_supported', message, null, { allow });
+  };
 }
 
 /** What the official API has and this server not yet is told apart from what nobody knows. */

@@ -129,6 +129,33 @@ describe('refusals', () => {
   });
 
   it.each([
+    ['GET', '/completions', 'POST'],
+    ['GET', '/chat/completions', 'POST'],
+    ['PUT', '/chat/completions', 'POST'],
+    ['GET', '/engines/scripted/completions', 'POST'],
+    ['POST', '/models', 'GET, HEAD'],
+    ['DELETE', '/models/org/model', 'GET, HEAD'],
+    ['POST', '/engines', 'GET, HEAD'],
+    ['PATCH', '/engines/scripted', 'GET, HEAD'],
+    ['POST', '/openapi.json', 'GET, HEAD'],
+  ])('say that %s is not for %s, and what is', async (method, path, allow) => {
+    const answer = await checked.fetch(`${app.url}/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${secret}` },
+    });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
+    expect(await answer.json()).toMatchObject({
+      error: { type: 'invalid_request_error', code: 'method_not_supported', message: expect.stringContaining(method) },
+    });
+  });
+
+  it('answer HEAD as GET, without a body', async () => {
+    const headers = { authorization: `Bearer ${secret}` };
+    const answer = await fetch(`${app.url}/v1/models`, { method: 'HEAD', headers });
+    expect([answer.status, await answer.text()]).toEqual([200, '']);
+  });
+
+  it.each([
     ['/completions', { logprobs: 1 }],
     ['/completions', { echo: true }],
     ['/completions', { suffix: 'x' }],
