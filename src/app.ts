@@ -115,7 +115,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   let draining = false;
   const abandonment = opened.use(createAbandonment({ log, jobs, ...streams }));
   const checkpoints = opened.use(
-    createCheckpoints({ completions, intervalMilliseconds: streams.checkpointMilliseconds, leaseSeconds, logger }),
+    createCheckpoints({ completions, lossMilliseconds: streams.checkpointMilliseconds, leaseSeconds, logger }),
   );
   const settle = createSettle({ completions, log, checkpoints, abandonment, signals, logger, signal: giveUp.signal });
   const creations = createCreations(completions);

@@ -98,7 +98,7 @@ export const configFileSchema = z.strictObject({
       drainSeconds: z.number().min(0).default(60).describe('How long running work may go on after SIGTERM.'),
       pingSeconds: seconds(12, 'WebSocket ping interval.'),
       pipelineWaitSeconds: seconds(5, 'How long a subscription waits for its completion to be created.'),
-      checkpointMilliseconds: z.int().min(10).max(500).default(500).describe('How often running text is stored.'),
+      checkpointMilliseconds: z.int().min(10).max(500).default(500).describe('How much running text a crash may lose.'),
     })
     .prefault({}),
   retention: z

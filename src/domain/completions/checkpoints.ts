@@ -20,7 +20,8 @@ export interface Checkpoints extends AsyncDisposable {
 
 export interface CheckpointsOptions {
   readonly completions: CompletionStore;
-  readonly intervalMilliseconds: number;
+  /** How much of what runs a crash may lose, at most. */
+  readonly lossMilliseconds: number;
   readonly leaseSeconds: number;
   readonly logger: Logger;
   readonly now?: () => Date;
@@ -33,7 +34,7 @@ interface Running {
 }
 
 export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
-  const { completions, intervalMilliseconds, leaseSeconds, logger, now = () => new Date() } = options;
+  const { completions, lossMilliseconds, leaseSeconds, logger, now = () => new Date() } = options;
   const waiting = new Set<CompletionId>();
   const running = new Map<CompletionId, Running>();
   const renewalMilliseconds = (leaseSeconds * 1_000) / 4;
@@ -71,11 +72,12 @@ export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
     }
   }
 
+  // Twice in the period: a statement that is under way when the process dies is lost, too, so it has half of the period to itself.
   const timer = setInterval(() => {
     writing ??= write().finally(() => {
       writing = undefined;
     });
-  }, intervalMilliseconds);
+  }, lossMilliseconds / 2);
   timer.unref();
 
   return {

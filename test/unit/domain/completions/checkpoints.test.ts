@@ -1,0 +1,34 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { CompletionId } from '../../../../src/contracts/ids.ts';
+import type { Checkpoint, CompletionStore } from '../../../../src/contracts/stores/completions.ts';
+import { createCheckpoints } from '../../../../src/domain/completions/checkpoints.ts';
+import { createProgress } from '../../../../src/domain/completions/progress.ts';
+import { silentLog } from '../../../kit/database.ts';
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+test('what a crash would lose is never older than the period, also while a statement is under way', async () => {
+  const lossMilliseconds = 500;
+  const statementMilliseconds = 200;
+  let stored = 0;
+  const checkpoint = async (running: readonly Checkpoint[]) => {
+    await new Promise((resolve) => setTimeout(resolve, statementMilliseconds));
+    stored = running[0]!.usage.completionTokens;
+  };
+  const completions = { checkpoint } as Partial<CompletionStore> as CompletionStore;
+  const checkpoints = createCheckpoints({ completions, lossMilliseconds, leaseSeconds: 60, logger: silentLog });
+  const progress = createProgress(1, 3, () => new Date());
+  checkpoints.addRunning('a' as CompletionId, 1, progress);
+  const token = { index: 0, text: 'x', tokens: 1 };
+
+  const perToken = 10;
+  for (let produced = 1; produced <= 300; produced++) {
+    progress.add(produced, [token]);
+    await vi.advanceTimersByTimeAsync(perToken);
+    expect((produced - stored) * perToken, `after ${produced} tokens`).toBeLessThanOrEqual(lossMilliseconds);
+  }
+  await vi.advanceTimersByTimeAsync(lossMilliseconds);
+  expect(stored).toBe(300);
+  await checkpoints[Symbol.asyncDispose]();
+});
