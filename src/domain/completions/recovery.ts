@@ -36,10 +36,13 @@ export interface RecoveryOptions {
 }
 
 const batch = 100;
+const longestIntervalMilliseconds = 1_000;
 
 export function createRecovery(options: RecoveryOptions): Recovery {
   const { store, inference, jobs, settle, launch, leaseSeconds, logger, now = () => new Date() } = options;
   const leaseMilliseconds = leaseSeconds * 1_000;
+  // Often: what a dead node had reserved is to be free as soon as its lease has ended.
+  const intervalMilliseconds = Math.min(leaseMilliseconds / 4, longestIntervalMilliseconds);
   let databaseSince = now().getTime();
   let working: Promise<unknown> | undefined;
 
@@ -104,7 +107,7 @@ export function createRecovery(options: RecoveryOptions): Recovery {
     working ??= recoverExpired().finally(() => {
       working = undefined;
     });
-  }, leaseMilliseconds / 4);
+  }, intervalMilliseconds);
   timer.unref();
 
   return {
