@@ -21,7 +21,8 @@ export function createOpenAiHandler({ authenticator, ...options }: OpenAiHandler
   const answer = getRequestListener(
     (request, { incoming, outgoing }) =>
       face.fetch(request, { bodyTooLarge: tooLarge.has(incoming), cutOff: () => outgoing.destroy() }),
-    { overrideGlobalObjects: false, hostname: 'localhost' },
+    // What is left of a body is the server's to deal with.
+    { overrideGlobalObjects: false, hostname: 'localhost', autoCleanupIncoming: false },
   );
 
   return async (request, response) => {

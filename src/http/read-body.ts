@@ -5,7 +5,8 @@ export async function readBody(request: IncomingMessage, largestBytes: number): 
   if (Number(request.headers['content-length'] ?? 0) > largestBytes) return undefined;
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Left early, the request stays open: its answer is still to be sent.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > largestBytes) return undefined;
     chunks.push(chunk);
@@ -13,8 +14,7 @@ export async function readBody(request: IncomingMessage, largestBytes: number): 
   return Buffer.concat(chunks, bytes);
 }
 
-/** Answers and closes: what the caller still sends is not read. */
 export function refuseBody(response: ServerResponse, body: object): void {
-  response.writeHead(413, { 'content-type': 'application/json; charset=utf-8', connection: 'close' });
+  response.writeHead(413, { 'content-type': 'application/json; charset=utf-8' });
   response.end(JSON.stringify(body));
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { forgetRest } from './forget-rest.ts';
 import { createOpenWork, lastWordsMilliseconds } from './open-work.ts';
 
 /** Answers a request, or says that it is not its own (`false`): the next handler is asked. */
@@ -41,6 +42,7 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   const transport = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveSeconds * 1_000 };
   const server = createServer(transport, (request, response) => {
     response.once('close', responses.begin());
+    response.once('finish', () => forgetRest(request));
     answer(request, response).catch((error) => {
       onError(error);
       if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain' }).end('Internal error\n');
