@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { DomainError } from '../contracts/errors.ts';
 import { createFetchedFiles } from './fetched-files.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { Log } from './protocol.ts';
+import { withoutFolders } from './without-folders.ts';
 
 export interface ModelSources {
   /** The path of the model's file, downloaded and checked if need be. Throws MODEL_UNAVAILABLE with the reason. */
@@ -79,14 +80,17 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
 
   return {
     async path(model, signal) {
+      let path = options.modelsDirectory;
       try {
-        const path = await locate(model, signal);
+        path = await locate(model, signal);
         await check(model, path);
         return path;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        const message = error instanceof Error ? error.message : String(error);
-        throw new DomainError('MODEL_UNAVAILABLE', `The model ${model.name} cannot be read: ${message}.`, {
+        const reason = error instanceof Error ? error.message : String(error);
+        options.log('error', `model ${model.name} cannot be read: ${reason}`);
+        const shown = withoutFolders(reason, options.modelsDirectory, dirname(path));
+        throw new DomainError('MODEL_UNAVAILABLE', `The model ${model.name} cannot be read: ${shown}.`, {
           retryAfterSeconds: 5,
         });
       }

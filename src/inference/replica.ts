@@ -1,9 +1,11 @@
+import { dirname } from 'node:path';
 import { DomainError } from '../contracts/errors.ts';
 import { siblingEntry } from '../lib/sibling-entry.ts';
 import { abortable, type Settle } from './abortable.ts';
 import { type Child, type Environment, startChild } from './child-process.ts';
 import type { ChoiceEvents, ChoiceWork } from './generate-choices.ts';
 import type { EngineSettings, FromEngine, Log, ToEngine } from './protocol.ts';
+import { withoutFolders } from './without-folders.ts';
 
 /**
  * One engine process of a model, kept alive:
@@ -86,8 +88,10 @@ export function createReplica(options: ReplicaOptions): Replica {
     try {
       settings = await options.settings(disposing.signal);
     } catch (error) {
-      if (!disposing.signal.aborted)
-        giveUp(error instanceof Error ? error.message : String(error), timing.reloadSeconds);
+      if (disposing.signal.aborted) return;
+      const message = error instanceof Error ? error.message : String(error);
+      log('error', `${label}: ${message}`);
+      giveUp(message, timing.reloadSeconds);
       return;
     }
     if (disposing.signal.aborted) return;
@@ -133,7 +137,9 @@ export function createReplica(options: ReplicaOptions): Replica {
         child = undefined;
         if (disposing.signal.aborted) return;
         if (loadFailure !== undefined) {
-          giveUp(`${settings.modelPath}: ${loadFailure}`, timing.reloadSeconds);
+          const { modelPath } = settings;
+          log('error', `${label}: ${modelPath}: ${loadFailure}`);
+          giveUp(withoutFolders(`${modelPath}: ${loadFailure}`, dirname(modelPath)), timing.reloadSeconds);
         } else crashed(reason);
       },
     });
@@ -146,11 +152,9 @@ export function createReplica(options: ReplicaOptions): Replica {
     crashTimes = [...crashTimes.filter((time) => now - time < timing.crashWindowSeconds * 1000), now];
     const error = engineCrashed();
     if (crashTimes.length >= timing.crashes) {
-      giveUp(
-        `the engine crashed ${crashTimes.length} times within a minute; last it ${reason}`,
-        timing.pauseSeconds,
-        error,
-      );
+      const message = `the engine crashed ${crashTimes.length} times within a minute; last it ${reason}`;
+      log('error', `${label}: ${message}`);
+      giveUp(message, timing.pauseSeconds, error);
     } else {
       state = { type: 'crashed' };
       settleWaiters((waiter) => waiter.reject(error));
@@ -162,7 +166,6 @@ export function createReplica(options: ReplicaOptions): Replica {
   }
 
   function giveUp(message: string, seconds: number, error = unavailable(message, seconds)): void {
-    log('error', `${label}: ${message}`);
     state = { type: 'broken', message, retryAt: Date.now() + seconds * 1000 };
     settleWaiters((waiter) => waiter.reject(error));
   }

@@ -61,7 +61,9 @@ describe('models whose files are no good', () => {
   it.each(['garbage', 'truncated', 'missing'])('refuse completions before they exist: %s', async (name) => {
     const refused = await refusal(client, { model: name, prompt: 'Hello', maxTokens: 2 });
     expect(refused).toMatchObject({ __typename: 'ModelUnavailableError', code: 'MODEL_UNAVAILABLE' });
-    expect(refused.message).toContain(name);
+    expect(refused.message).toContain(`${name}.gguf`);
+    expect(refused.message).not.toContain(directory.path);
+    expect(app.logs.some(({ message }) => message.includes(join(directory.path, `${name}.gguf`)))).toBe(true);
     expect(refused.retryAfterSeconds).toBeGreaterThan(0);
   });
 

@@ -1,9 +1,11 @@
+import { dirname } from 'node:path';
 import { DomainError } from '../../contracts/errors.ts';
 import type { ModelFacts, PromptInput, TokenizedPrompt } from '../../contracts/inference.ts';
 import { siblingEntry } from '../../lib/sibling-entry.ts';
 import { abortable, type Settle } from '../abortable.ts';
 import { type Child, type Environment, startChild } from '../child-process.ts';
 import type { FromTokenizer, Log, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
+import { withoutFolders } from '../without-folders.ts';
 
 export type UntokenizedPrompt = Exclude<PromptInput, { readonly type: 'tokens' }>;
 
@@ -66,7 +68,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
             if (request === undefined) return;
             opening.delete(request.model.path);
             if (message.refusal.reason === 'unreadable') {
-              options.unreadable(request.model.path, `${request.model.path}: ${message.refusal.message}`);
+              unreadable(request.model.path, message.refusal.message);
             }
             request.reject(refusalError(request.model, message.refusal));
             return;
@@ -82,12 +84,17 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
         for (const path of opening) {
           const message = `the process that opened it ${reason}`;
           deadly.set(path, { message, until: Date.now() + options.reopenSeconds * 1000 });
-          options.unreadable(path, `${path}: ${message}`);
+          unreadable(path, message);
         }
         opening.clear();
         rejectAll('The tokenizer stopped unexpectedly.');
       },
     });
+  }
+
+  function unreadable(path: string, reason: string): void {
+    options.log('error', `${path} cannot be read: ${reason}`);
+    options.unreadable(path, shownReason(path, reason));
   }
 
   function take(requestId: number): PendingRequest | undefined {
@@ -159,16 +166,18 @@ function refusalError(model: TokenizerModelRef, refusal: TokenizerRefusal): Doma
     case 'unreadable':
       return new DomainError(
         'MODEL_UNAVAILABLE',
-        `The model ${model.name} cannot be read: ${model.path}: ${refusal.message}.`,
-        {
-          retryAfterSeconds: 5,
-        },
+        `The model ${model.name} cannot be read: ${shownReason(model.path, refusal.message)}.`,
+        { retryAfterSeconds: 5 },
       );
     case 'failed':
       return new DomainError('INTERNAL', `The prompt could not be tokenised: ${refusal.message}`);
     default:
       return refusal satisfies never;
   }
+}
+
+function shownReason(path: string, reason: string): string {
+  return withoutFolders(`${path}: ${reason}`, dirname(path));
 }
 
 function invalidMessages(message: string): DomainError {
