@@ -1,3 +1,4 @@
+import type { ReadyIterator } from '../lib/pull-iterator.ts';
 import type { CompletionError } from './errors.ts';
 import type { CompletionId } from './ids.ts';
 import type { ChoiceDelta, InferenceUsage } from './inference.ts';
@@ -44,7 +45,7 @@ export interface TokenLog extends AsyncDisposable {
    * as attached from the call until the iterator ends, `return()` is called or the signal aborts; each of these acts at once,
    * also while `next()` is pending.
    */
-  read(id: CompletionId, after: number, signal: AbortSignal): Promise<AsyncIterableIterator<LogEvent> | undefined>;
+  read(id: CompletionId, after: number, signal: AbortSignal): Promise<ReadyIterator<LogEvent> | undefined>;
 
   /**
    * Tells how many readers are attached: at once, and after every change, until the log is terminal or the result is

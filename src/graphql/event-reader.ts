@@ -1,6 +1,7 @@
 import type { CompletionId } from '../contracts/ids.ts';
 import type { LogEvent } from '../contracts/token-log.ts';
 import type { CompletionTarget } from '../domain/completions/events.ts';
+import type { ReadyIterator } from '../lib/pull-iterator.ts';
 import { caller } from './caller.ts';
 import type { GraphqlContext } from './context.ts';
 import { encodeId } from './ids.ts';
@@ -20,7 +21,7 @@ export async function readCompletionEvents(
   context: GraphqlContext,
   target: CompletionTarget,
   after: number,
-): Promise<AsyncIterableIterator<CompletionEvent>> {
+): Promise<ReadyIterator<CompletionEvent>> {
   const leaving = new AbortController();
   const leave = () => {
     context.signal.removeEventListener('abort', leave);
@@ -42,8 +43,12 @@ export async function readCompletionEvents(
     events.return?.().catch(() => {});
   };
 
-  const iterator: AsyncIterableIterator<CompletionEvent> = {
+  const iterator: ReadyIterator<CompletionEvent> = {
     next: () => events.next().then(owned),
+    nextNow() {
+      const result = events.nextNow();
+      return result && owned(result);
+    },
     return: () => {
       end();
       return Promise.resolve({ done: true, value: undefined });

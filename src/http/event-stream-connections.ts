@@ -3,8 +3,8 @@ import type { Logger } from '../contracts/logger.ts';
 
 /** One response that carries Server-Sent Events. */
 export interface EventStreamConnection {
-  /** Resolves when the connection takes more, or has closed: who writes on only then never piles up events in memory. */
-  write(text: string): Promise<void>;
+  /** Resolves when the connection takes more, or has closed; nothing to wait for where it takes more now. Who writes on only then never piles up events in memory. */
+  write(text: string): Promise<void> | undefined;
   /** The last of it; a client that does not take it in time is cut off. */
   end(text: string): void;
   /** As `end`, for a client that must be gone within a second. */
@@ -86,8 +86,11 @@ export function createEventStreamConnections(options: EventStreamConnectionsOpti
     });
   }
 
-  async function write(state: State, text: string): Promise<void> {
-    if (text.length < pieceBytes) return writePiece(state, text);
+  function write(state: State, text: string): Promise<void> | undefined {
+    return text.length < pieceBytes ? writePiece(state, text) : writePieces(state, text);
+  }
+
+  async function writePieces(state: State, text: string): Promise<void> {
     const bytes = Buffer.from(text);
     for (let start = 0; start < bytes.length; start += pieceBytes) {
       await writePiece(state, bytes.subarray(start, start + pieceBytes));

@@ -2,6 +2,7 @@ import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, exec
 import type { Logger } from '../contracts/logger.ts';
 import type { GraphqlContext } from '../graphql/context.ts';
 import { maskError } from '../graphql/errors.ts';
+import type { ReadyIterator } from '../lib/pull-iterator.ts';
 import type { Turns } from './turns.ts';
 
 export interface OperationContext extends GraphqlContext {
@@ -30,70 +31,78 @@ export function openOperation<Shown>(options: OperationOptions<Shown>): AsyncIte
   const { args, type, turns, show, onEnd, logger } = options;
   const { leaving, requestId } = args.contextValue as OperationContext;
   const { signal } = leaving;
+  let contextValue = args.contextValue as OperationContext;
   let events: AsyncIterator<unknown> | undefined;
-  let turn: Disposable | undefined;
+  let hasTurn = false;
   let answered = false;
   let over = false;
 
   async function next(): Promise<IteratorResult<Shown>> {
     giveTurnBack();
     if (answered || over) return end();
-    let made: Made | undefined;
     try {
-      made = await make();
+      return await (type === 'subscription' ? showNextEvent() : showOnlyResult());
     } catch (error) {
       answered = true;
-      made = { result: { errors: [maskError(error, requestId, logger)] }, seq: undefined };
+      return shown({ errors: [maskError(error, requestId, logger)] });
     }
-    if (over || !made) return end();
-    return { done: false, value: show(withMaskedErrors(made.result), made.seq) };
   }
 
-  async function make(): Promise<Made | undefined> {
-    if (type !== 'subscription') {
-      answered = true;
-      const result = await execute(args);
-      await takeTurn();
-      return { result, seq: undefined };
-    }
+  async function showOnlyResult(): Promise<IteratorResult<Shown>> {
+    answered = true;
+    const result = await execute(args);
+    if (turns && !takeTurnNow(turns)) await waitForTurn(turns);
+    return shown(withMaskedErrors(result));
+  }
+
+  async function showNextEvent(): Promise<IteratorResult<Shown>> {
     if (!events) {
       const opened = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in opened)) {
         answered = true;
-        return { result: opened, seq: undefined };
+        return shown(withMaskedErrors(opened));
       }
       events = opened[Symbol.asyncIterator]();
       if (over) events.return?.().catch(() => {});
     }
-    const event = await pull(events);
-    if (event.done || over) return undefined;
-    // A context of its own: what is looked up for one event must neither pile up nor be old for those after it.
-    const contextValue = { ...(args.contextValue as OperationContext) };
-    return { result: await execute({ ...args, contextValue, rootValue: event.value }), seq: seqOf(event.value) };
+    const event = await (turns ? pullInTurn(events, turns) : events.next());
+    if (event.done || over) return end();
+    const result = execute({ ...args, contextValue, rootValue: event.value });
+    const shownNow = !(result instanceof Promise);
+    // What is looked up for one event must neither pile up nor be old for those after it; what could be shown at once looked nothing up.
+    if (!shownNow) contextValue = { ...contextValue };
+    return shown(withMaskedErrors(shownNow ? result : await result), seqOf(event.value));
   }
 
   /** What there is now is taken only in one's turn; whoever waits for what is to come leaves the turn to others. */
-  async function pull(source: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
-    if (!turns) return source.next();
-    await takeTurn();
-    const pending = source.next();
-    const atHand = await Promise.race([pending, loopTurn()]);
+  async function pullInTurn(source: AsyncIterator<unknown>, inTurn: Turns): Promise<IteratorResult<unknown>> {
+    if (!takeTurnNow(inTurn)) await waitForTurn(inTurn);
+    // A source that cannot tell without waiting has at most one small event at hand.
+    const atHand = (source as Partial<ReadyIterator<unknown>>).nextNow?.();
     if (atHand) return atHand;
     giveTurnBack();
-    const event = await pending;
-    await takeTurn();
+    const event = await source.next();
+    if (!takeTurnNow(inTurn)) await waitForTurn(inTurn);
     return event;
   }
 
-  async function takeTurn(): Promise<void> {
-    const taken = await turns?.take(signal);
-    if (over) taken?.[Symbol.dispose]();
-    else turn = taken;
+  function takeTurnNow(inTurn: Turns): boolean {
+    hasTurn = !over && inTurn.tryTake();
+    return hasTurn || over;
+  }
+
+  async function waitForTurn(inTurn: Turns): Promise<void> {
+    hasTurn = await inTurn.take(signal);
+    if (over) giveTurnBack();
   }
 
   function giveTurnBack(): void {
-    turn?.[Symbol.dispose]();
-    turn = undefined;
+    if (hasTurn) turns?.give();
+    hasTurn = false;
+  }
+
+  function shown(result: ExecutionResult, seq?: number): IteratorResult<Shown> {
+    return over ? end() : { done: false, value: show(result, seq) };
   }
 
   function withMaskedErrors(result: ExecutionResult): ExecutionResult {
@@ -125,16 +134,7 @@ export function openOperation<Shown>(options: OperationOptions<Shown>): AsyncIte
   return iterator;
 }
 
-interface Made {
-  readonly result: ExecutionResult;
-  readonly seq: number | undefined;
-}
-
 function seqOf(event: unknown): number | undefined {
   const { seq } = event as { readonly seq?: unknown };
   return typeof seq === 'number' ? seq : undefined;
-}
-
-function loopTurn(): Promise<undefined> {
-  return new Promise((resolve) => void setImmediate(resolve, undefined));
 }

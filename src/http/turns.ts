@@ -3,44 +3,46 @@
  * turn holds an offset instead of a message, so that what a connection costs does not grow with what it subscribed to.
  */
 export interface Turns {
-  /** In the order of asking. A turn that the signal's abort cut short is worth nothing; giving it back is harmless. */
-  take(signal: AbortSignal): Promise<Disposable>;
+  /** Takes a turn where one is free. */
+  tryTake(): boolean;
+  /** Takes a turn, in the order of asking; false where the signal's abort cut the wait short. */
+  take(signal: AbortSignal): Promise<boolean>;
+  /** Gives back one that was taken. */
+  give(): void;
 }
 
 export function createTurns(most: number): Turns {
   const waiting = new Set<() => void>();
   let taken = 0;
 
-  function createTurn(): Disposable {
-    let held = true;
+  function tryTake(): boolean {
+    if (taken >= most) return false;
     taken += 1;
-    return {
-      [Symbol.dispose]() {
-        if (!held) return;
-        held = false;
-        taken -= 1;
-        for (const grant of waiting) if (taken < most) grant();
-      },
-    };
+    return true;
   }
 
   return {
+    tryTake,
     take(signal) {
-      if (signal.aborted) return Promise.resolve(noTurn);
-      if (taken < most) return Promise.resolve(createTurn());
+      if (signal.aborted) return Promise.resolve(false);
+      if (tryTake()) return Promise.resolve(true);
       return new Promise((resolve) => {
-        function settle(turn: Disposable): void {
+        function settle(granted: boolean): void {
           waiting.delete(grant);
           signal.removeEventListener('abort', leave);
-          resolve(turn);
+          resolve(granted);
         }
-        const grant = () => settle(createTurn());
-        const leave = () => settle(noTurn);
+        const grant = () => settle(true);
+        const leave = () => settle(false);
         waiting.add(grant);
         signal.addEventListener('abort', leave, { once: true });
       });
     },
+    give() {
+      const [next] = waiting;
+      // Handed on as it is, so that nobody comes between.
+      if (next) next();
+      else taken -= 1;
+    },
   };
 }
-
-const noTurn: Disposable = { [Symbol.dispose]() {} };

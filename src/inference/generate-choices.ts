@@ -1,5 +1,5 @@
 import type { ChoiceDelta, InferenceJob, InferencePart } from '../contracts/inference.ts';
-import { createChoiceMerger } from '../lib/merge-choices.ts';
+import { mergeChoices } from '../lib/merge-choices.ts';
 import { createPartQueue } from './part-queue.ts';
 import type { ChoicePiece, ChoiceSampling } from './protocol.ts';
 
@@ -47,7 +47,7 @@ export function generateChoices(
   let openChoices = job.n;
   let completionTokens = 0;
   let cached: number | undefined;
-  let gained = createChoiceMerger<ChoiceDelta>();
+  let gained: ChoiceDelta[] = [];
 
   const queue = createPartQueue(stop);
 
@@ -83,15 +83,15 @@ export function generateChoices(
   function gain(delta: ChoiceDelta): void {
     completionTokens += delta.tokens;
     if (delta.finishReason !== undefined) openChoices -= 1;
-    if (gained.isEmpty()) queueMicrotask(showGained);
-    gained.add([delta]);
+    if (gained.length === 0) queueMicrotask(showGained);
+    gained.push(delta);
   }
 
   function showGained(): void {
-    if (gained.isEmpty()) return;
+    if (gained.length === 0) return;
     started(0); // a job that was cancelled before it began
-    queue.push({ type: 'delta', choices: gained.merged() });
-    gained = createChoiceMerger();
+    queue.push({ type: 'delta', choices: mergeChoices(gained) });
+    gained = [];
     if (openChoices > 0) return;
     const usage = { promptTokens: job.promptTokens.length, cachedPromptTokens: cached ?? 0, completionTokens };
     queue.push({ type: 'finished', usage });

@@ -1,5 +1,5 @@
-import type { ChoiceDelta, InferencePart } from '../contracts/inference.ts';
-import { createChoiceMerger } from '../lib/merge-choices.ts';
+import type { InferencePart } from '../contracts/inference.ts';
+import { mergeChoices } from '../lib/merge-choices.ts';
 
 /**
  * Parts on their way to the one who iterates. Deltas that were not fetched yet are merged, so that a slow consumer costs no
@@ -67,7 +67,7 @@ export function createPartQueue(onLeave: () => void): PartQueue {
       if (outcome !== undefined) return;
       const last = items.at(-1);
       if (part.type === 'delta' && last?.type === 'delta') {
-        items[items.length - 1] = { type: 'delta', choices: merge(last.choices, part.choices) };
+        items[items.length - 1] = { type: 'delta', choices: mergeChoices([...last.choices, ...part.choices]) };
       } else items.push(part);
       wake();
     },
@@ -80,13 +80,6 @@ export function createPartQueue(onLeave: () => void): PartQueue {
       wake();
     },
   };
-}
-
-function merge(earlier: readonly ChoiceDelta[], later: readonly ChoiceDelta[]): ChoiceDelta[] {
-  const merger = createChoiceMerger<ChoiceDelta>();
-  merger.add(earlier);
-  merger.add(later);
-  return merger.merged();
 }
 
 interface PromiseWithHandlers {

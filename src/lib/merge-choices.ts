@@ -13,7 +13,6 @@ export const maxMergedTextUnits = 16_384;
 
 /** Gathers consecutive deltas: one entry per choice, in the order of their first appearance. */
 export interface ChoiceMerger<C extends ChoicePiece> {
-  isEmpty(): boolean;
   /** Whether the delta still fits; the first always does. */
   fits(choices: readonly C[]): boolean;
   add(choices: readonly C[]): void;
@@ -25,7 +24,6 @@ export function createChoiceMerger<C extends ChoicePiece>(): ChoiceMerger<C> {
   const byIndex = new Map<number, Mutable<C>>();
   let textUnits = 0;
   return {
-    isEmpty: () => byIndex.size === 0,
     fits: (choices) => byIndex.size === 0 || textUnits + countTextUnits(choices) <= maxMergedTextUnits,
     add(choices) {
       textUnits += countTextUnits(choices);
@@ -37,6 +35,14 @@ export function createChoiceMerger<C extends ChoicePiece>(): ChoiceMerger<C> {
     },
     merged: () => [...byIndex.values()],
   };
+}
+
+/** All of them as a merger would give them out; one alone stays the object that it is. */
+export function mergeChoices<C extends ChoicePiece>(choices: readonly C[]): readonly C[] {
+  if (choices.length <= 1) return choices;
+  const merger = createChoiceMerger<C>();
+  merger.add(choices);
+  return merger.merged();
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

@@ -13,8 +13,14 @@ export interface PullSource<T> {
   onEnd(): void;
 }
 
+/** An async iterator that can also be asked without waiting. */
+export interface ReadyIterator<T> extends AsyncIterableIterator<T> {
+  /** What `next()` would answer at once; undefined where it would wait. */
+  nextNow(): IteratorResult<T> | undefined;
+}
+
 export interface PullIterator<T> {
-  readonly iterator: AsyncIterableIterator<T>;
+  readonly iterator: ReadyIterator<T>;
   /** Serves those who wait; says whether somebody still does. */
   wake(): boolean;
   end(): void;
@@ -56,9 +62,10 @@ export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal
     return false;
   }
 
-  const iterator: AsyncIterableIterator<T> = {
+  const iterator: ReadyIterator<T> = {
+    nextNow: () => (waiting.length === 0 ? takeNext() : undefined),
     next() {
-      const result = waiting.length === 0 ? takeNext() : undefined;
+      const result = iterator.nextNow();
       if (result) return Promise.resolve(result);
       return new Promise((resolve) => {
         waiting.push(resolve);

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import { LinkedList } from '../../lib/linked-list.ts';
 import { createListeners, type Listeners } from '../../lib/listeners.ts';
 import { countTextUnits } from '../../lib/merge-choices.ts';
-import { createPullIterator, type PullIterator } from '../../lib/pull-iterator.ts';
+import { createPullIterator, type PullIterator, type ReadyIterator } from '../../lib/pull-iterator.ts';
 import { nextEvent } from '../next-event.ts';
 
 export interface MemoryTokenLogOptions {
@@ -90,7 +90,7 @@ export function createMemoryTokenLog(options: MemoryTokenLogOptions): TokenLog {
       if (disposed) throw new Error('the token log is closed');
       if (!logs.has(id)) logs.set(id, createLog(id, afterSeq));
     }),
-    append: settled(append),
+    append: async (id, epoch, event) => append(id, epoch, event),
     finalise: settled(finalise),
     lastSeq: settled((id: CompletionId) => {
       const log = held(id);
@@ -165,7 +165,7 @@ function fence(log: Log, epoch: number): void {
   log.highestEpoch = epoch;
 }
 
-function attachReader(log: Log, after: number, signal: AbortSignal): AsyncIterableIterator<LogEvent> {
+function attachReader(log: Log, after: number, signal: AbortSignal): ReadyIterator<LogEvent> {
   let offset = Math.max(after, log.afterSeq);
   const reader = createPullIterator<LogEvent>(
     {

@@ -3,6 +3,7 @@ import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { Completion, CompletionStore } from '../../contracts/stores/completions.ts';
 import type { LogEvent, TokenLog } from '../../contracts/token-log.ts';
+import { createPullIterator, type ReadyIterator } from '../../lib/pull-iterator.ts';
 import { replayText } from '../../lib/text-index.ts';
 import { type Principal, requireScope, seesProject } from '../access/principal.ts';
 import { requireStorable } from '../text.ts';
@@ -18,7 +19,7 @@ export type CompletionTarget =
 /** The events of one completion to one reader. */
 export interface CompletionEvents {
   readonly completionId: CompletionId;
-  readonly events: AsyncIterableIterator<LogEvent>;
+  readonly events: ReadyIterator<LogEvent>;
 }
 
 /**
@@ -74,7 +75,7 @@ export function createReadEvents({ completions, log, creations, pipelineWaitSeco
     for (let known = completion; ; ) {
       const live = await log.read(completionId, after, signal);
       if (live) return { completionId, events: live };
-      if (isFinal(known)) return { completionId, events: fromArray(storedEvents(known, after)) };
+      if (isFinal(known)) return { completionId, events: replay(storedEvents(known, after), signal) };
       known = (await completions.find([completionId]))[0] ?? known;
       if (isFinal(known)) continue;
       // Admitted this very moment and about to have its log; or its process died, and the lease's end settles it.
@@ -121,6 +122,13 @@ export function storedEvents(completion: Completion, after: number): readonly Lo
   return [...events, { ...terminalEventOf(completion), seq: lastSeq, at }];
 }
 
-async function* fromArray(events: readonly LogEvent[]): AsyncIterableIterator<LogEvent> {
-  yield* events;
+function replay(events: readonly LogEvent[], signal: AbortSignal): ReadyIterator<LogEvent> {
+  let taken = 0;
+  const source = {
+    take: () => events[taken++],
+    isOver: () => taken >= events.length,
+    onWait() {},
+    onEnd() {},
+  };
+  return createPullIterator(source, signal).iterator;
 }

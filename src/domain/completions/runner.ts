@@ -118,7 +118,9 @@ export function createRunner(options: RunnerOptions): Runner {
             });
             break;
           case 'delta': {
-            const choices = part.choices.map((choice) => withStopReason(choice, signal));
+            const choices = signal.aborted
+              ? part.choices.map((choice) => withStopReason(choice, signal))
+              : part.choices;
             progress.add(await log.append(id, epoch, { type: 'delta', choices }), choices);
             break;
           }

@@ -17,6 +17,7 @@ const subjects: readonly Subject[] = [
   graphqlWs,
   { name: 'Sluice, WebSocket', server: 'server-sluice', transport: 'graphql-ws' },
   { name: 'Sluice, SSE', server: 'server-sluice', transport: 'graphql-sse' },
+  { name: 'Sluice, OpenAI stream', server: 'server-sluice', transport: 'openai' },
 ];
 
 interface Scenario {

@@ -28,7 +28,7 @@ async function openReaders(request: Extract<ReadersRequest, { type: 'open' }>): 
   let missing = count * tokens * tokenText.length;
   let messages = 0;
   let firstAt = 0;
-  const ids = await createCompletions(target, count, tokens);
+  const ids = await createCompletions(target, transport, count, tokens);
   const producer = connect({ port: target.stepPort, host: '127.0.0.1', noDelay: true });
 
   return new Promise((opened, failed) => {
@@ -37,32 +37,36 @@ async function openReaders(request: Extract<ReadersRequest, { type: 'open' }>): 
       const ended = ids.map(
         (id) =>
           new Promise<void>((end) => {
-            open(target, id, {
-              started() {
-                if (++started === count) opened({ delivered, ended: Promise.all(ended) });
+            open(
+              target,
+              { id, tokens },
+              {
+                started() {
+                  if (++started === count) opened({ delivered, ended: Promise.all(ended) });
+                },
+                text(characters) {
+                  messages++;
+                  firstAt ||= performance.now();
+                  missing -= characters;
+                  if (load.pace === 'delivered' && missing % stepCharacters === 0) producer.write('.');
+                  if (missing > 0) return;
+                  producer.end();
+                  resolve({ seconds: (performance.now() - firstAt) / 1_000, messages });
+                },
+                ended: end,
+                failed,
               },
-              text(characters) {
-                messages++;
-                firstAt ||= performance.now();
-                missing -= characters;
-                if (load.pace === 'delivered' && missing % stepCharacters === 0) producer.write('.');
-                if (missing > 0) return;
-                producer.end();
-                resolve({ seconds: (performance.now() - firstAt) / 1_000, messages });
-              },
-              ended: end,
-              failed,
-            });
+            );
           }),
       );
     });
   });
 }
 
-/** Several at once, and in all as many as there are readers: each reads its own. The references need none. */
-async function createCompletions(target: Target, count: number, tokens: number): Promise<string[]> {
+/** Several at once, and in all as many as there are readers: each reads its own. The references need none, and OpenAI's stream creates its own. */
+async function createCompletions(target: Target, transport: string, count: number, tokens: number): Promise<string[]> {
   const ids: string[] = [];
-  if (!target.authorization) return Array.from({ length: count }, (_, i) => String(i));
+  if (!target.authorization || transport === 'openai') return Array.from({ length: count }, (_, i) => String(i));
   await Promise.all(
     Array.from({ length: Math.min(count, creatingAtOnce) }, async (_, worker) => {
       for (let i = worker; i < count; i += creatingAtOnce) ids.push(await createCompletion(target, tokens));

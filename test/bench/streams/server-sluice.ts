@@ -1,14 +1,19 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../../src/config.ts';
 import type { Inference } from '../../../src/contracts/inference.ts';
-import { type ChoiceEngine, generateChoices } from '../../../src/inference/generate-choices.ts';
-import { createScriptedInference } from '../../../src/inference/scripted.ts';
-import { silentLogger } from '../../../src/logger.ts';
-import { startServer } from '../../../src/server.ts';
+import type { ChoiceEngine } from '../../../src/inference/generate-choices.ts';
+import { shipped } from '../shipped.ts';
 import { serveMeasured } from './measured-server.ts';
 import { type Producer, startProducer } from './producer-link.ts';
+
+const { loadConfig } = await shipped<typeof import('../../../src/config.ts')>('config');
+const { generateChoices } =
+  await shipped<typeof import('../../../src/inference/generate-choices.ts')>('inference/generate-choices');
+const { createScriptedInference } =
+  await shipped<typeof import('../../../src/inference/scripted.ts')>('inference/scripted');
+const { silentLogger } = await shipped<typeof import('../../../src/logger.ts')>('logger');
+const { startServer } = await shipped<typeof import('../../../src/server.ts')>('server');
 
 /** The service as it is, but for the engine. */
 const unlimited = 2 ** 30;

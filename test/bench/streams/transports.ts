@@ -11,7 +11,12 @@ export interface Arrivals {
   failed(error: Error): void;
 }
 
-export type OpenStream = (target: Target, completionId: string, arrivals: Arrivals) => void;
+export interface Wanted {
+  readonly id: string;
+  readonly tokens: number;
+}
+
+export type OpenStream = (target: Target, wanted: Wanted, arrivals: Arrivals) => void;
 
 const query = `subscription ($id: ID) {
   completionEvents(id: $id) { __typename seq ... on CompletionDelta { text } }
@@ -19,7 +24,7 @@ const query = `subscription ($id: ID) {
 
 /** Every way to read a stream, by name. They look at messages no closer than they must: their cost is not what is measured. */
 export const transports: Record<string, OpenStream> = {
-  'graphql-ws'({ url, authorization }, id, arrivals) {
+  'graphql-ws'({ url, authorization }, { id }, arrivals) {
     const socket = new WebSocket(`${url.replace(/^http/u, 'ws')}/graphql`, 'graphql-transport-ws', {
       perMessageDeflate: false,
     });
@@ -37,26 +42,35 @@ export const transports: Record<string, OpenStream> = {
     });
   },
 
-  'graphql-sse'({ url, authorization }, id, arrivals) {
-    const headers = { accept: 'text/event-stream', 'content-type': 'application/json', authorization };
-    const sent = request(`${url}/graphql`, { method: 'POST', headers, agent: false }, (response) => {
-      let rest = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        const messages = (rest + chunk).split('\n\n');
-        rest = messages.pop()!;
-        for (const message of messages) read(message, arrivals);
-      });
-      response.on('end', arrivals.ended);
-    });
-    sent.on('error', arrivals.failed);
-    sent.end(JSON.stringify({ query, variables: { id } }));
-  },
+  'graphql-sse': (target, { id }, arrivals) => readEvents(target, '/graphql', { query, variables: { id } }, arrivals),
+
+  openai: (target, { tokens }, arrivals) =>
+    readEvents(
+      target,
+      '/v1/chat/completions',
+      { model: 'synthetic', messages: [{ role: 'user', content: 'Say a lot' }], max_tokens: tokens + 1, stream: true },
+      arrivals,
+    ),
 };
 
+function readEvents({ url, authorization }: Target, path: string, body: object, arrivals: Arrivals): void {
+  const headers = { accept: 'text/event-stream', 'content-type': 'application/json', authorization };
+  const sent = request(`${url}${path}`, { method: 'POST', headers, agent: false }, (response) => {
+    let rest = '';
+    response.setEncoding('utf8').on('data', (chunk: string) => {
+      const messages = (rest + chunk).split('\n\n');
+      rest = messages.pop()!;
+      for (const message of messages) read(message, arrivals);
+    });
+    response.on('end', arrivals.ended);
+  });
+  sent.on('error', arrivals.failed);
+  sent.end(JSON.stringify(body));
+}
+
 function read(message: string, arrivals: Arrivals): void {
-  if (message.includes('"errors"')) arrivals.failed(new Error(message));
-  else if (message.includes('CompletionStarted')) arrivals.started();
-  const text = message.indexOf('"text":"');
-  const characters = text < 0 ? 0 : message.indexOf('"', text + 8) - text - 8;
-  if (characters > 0) arrivals.text(characters);
+  if (message.includes('"errors"') || message.includes('"error"')) arrivals.failed(new Error(message));
+  else if (message.includes('CompletionStarted') || message.includes('"role"')) arrivals.started();
+  const text = /"(?:text|content)":"([^"]*)"/u.exec(message)?.[1];
+  if (text) arrivals.text(text.length);
 }

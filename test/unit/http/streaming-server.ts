@@ -13,6 +13,7 @@ import { createGraphqlHandler } from '../../../src/http/graphql.ts';
 import { listen } from '../../../src/http/server.ts';
 import { createWebSocketEndpoint } from '../../../src/http/websocket.ts';
 import { createDisposer } from '../../../src/lib/disposer.ts';
+import type { ReadyIterator } from '../../../src/lib/pull-iterator.ts';
 import { silentLogger } from '../../../src/logger.ts';
 import { completionId, completionWith, globalId, principalWith } from '../graphql/fixtures.ts';
 
@@ -149,13 +150,17 @@ function bytesOf(event: LogEvent): number {
   return event.choices.reduce((sum, { text }) => sum + 2 * text.length, 0);
 }
 
-function counting<T>(events: AsyncIterableIterator<T>, count: (event: T) => void): AsyncIterableIterator<T> {
-  const iterator: AsyncIterableIterator<T> = {
-    async next() {
-      const result = await events.next();
-      if (!result.done) count(result.value);
-      return result;
+function counting<T>(events: ReadyIterator<T>, count: (event: T) => void): ReadyIterator<T> {
+  const counted = (result: IteratorResult<T>): IteratorResult<T> => {
+    if (!result.done) count(result.value);
+    return result;
+  };
+  const iterator: ReadyIterator<T> = {
+    nextNow() {
+      const result = events.nextNow();
+      return result && counted(result);
     },
+    next: async () => counted(await events.next()),
     return: (value) => events.return!(value),
     throw: (error) => events.throw!(error),
     [Symbol.asyncIterator]: () => iterator,
