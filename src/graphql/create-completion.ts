@@ -77,7 +77,10 @@ const CreateCompletionInput = builder.inputType('CreateCompletionInput', {
     timeoutSeconds: t.float({
       description: 'Deadline from admission, the wait included, above 0 to 86400. Default 600.',
     }),
-    store: t.boolean({ description: 'Whether prompt and text are kept after the end. Default true.' }),
+    store: t.boolean({
+      description:
+        'Whether prompt and text are kept after the end; WAIT answers with the text either way. Default true.',
+    }),
   }),
 });
 
