@@ -19,6 +19,7 @@ const sampling = {
 };
 const validBodies = [
   { path: '/completions', body: { model: 'scripted', prompt: 'a b c', ...sampling } },
+  { path: '/completions', body: { model: 'scripted', prompt: [[1, 2], [3]], ...sampling } },
   { path: '/engines/scripted/completions', body: { prompt: ['a', 'b'], ...sampling, stop: null } },
   {
     path: '/chat/completions',

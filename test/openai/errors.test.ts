@@ -40,10 +40,14 @@ describe('refusals', () => {
   afterEach(() => checked.settled());
   afterAll(() => app?.[Symbol.asyncDispose]());
 
-  async function send(path: string, content: unknown, key = secret): Promise<Answer> {
+  async function send(path: string, content: unknown, key = secret, idempotencyKey?: string): Promise<Answer> {
     const answer = await checked.fetch(`${app.url}/v1${path}`, {
       method: content === undefined ? 'GET' : 'POST',
-      headers: { ...(key ? { authorization: `Bearer ${key}` } : {}), 'content-type': 'application/json' },
+      headers: {
+        ...(key ? { authorization: `Bearer ${key}` } : {}),
+        ...(idempotencyKey ? { 'idempotency-key': idempotencyKey } : {}),
+        'content-type': 'application/json',
+      },
       ...(content === undefined ? {} : { body: typeof content === 'string' ? content : JSON.stringify(content) }),
     });
     const { error } = (await answer.json()) as { error: Answer['error'] };
@@ -117,10 +121,20 @@ describe('refusals', () => {
       'invalid_value',
       'stream_options',
     ],
+    [
+      'too long an idempotency key',
+      '/completions',
+      body,
+      undefined,
+      400,
+      'invalid_value',
+      'Idempotency-Key',
+      'k'.repeat(256),
+    ],
     ['an endpoint that is not here yet', '/embeddings', { input: 'x' }, undefined, 404, 'unsupported_endpoint', null],
     ['a path that nobody knows', '/complete', {}, undefined, 404, 'unknown_url', null],
-  ])('answer %s', async (_name, path, content, key, status, code, param) => {
-    const answer = await send(path, content, key);
+  ])('answer %s', async (_name, path, content, key, status, code, param, idempotencyKey?: string) => {
+    const answer = await send(path, content, key, idempotencyKey);
     expect({ status: answer.status, code: answer.error.code, param: answer.error.param }).toEqual({
       status,
       code,
