@@ -10,6 +10,10 @@ const benches: Record<string, { readonly summary: string; run(argv: readonly str
     summary: 'tokens delivered to readers: throughput and CPU a token, over WebSocket and SSE',
     run: async (argv) => (await import('./streams/bench.ts')).benchStreams(argv),
   },
+  usage: {
+    summary: "a month's reports on both databases over generated records (--records): times and plans",
+    run: async (argv) => (await import('./usage/bench.ts')).benchUsage(argv),
+  },
 };
 
 const [name = '', ...argv] = process.argv.slice(2);
