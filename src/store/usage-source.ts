@@ -23,11 +23,9 @@ export function fromRollups(query: UsageQuery, source: UsageSource): Prisma.Sql 
   const lastQuarter = new Date(Math.floor(before.getTime() / quarterMilliseconds) * quarterMilliseconds);
   const hasNoRollups = groupBy.includes('USER') || granularity === 'MINUTE';
   if (hasNoRollups || firstQuarter >= lastQuarter) return records(from, before);
-  const parts = [
-    records(from, firstQuarter),
-    within(source.rollups, 'bucket_start', firstQuarter, lastQuarter),
-    records(lastQuarter, before),
-  ];
+  const parts = [within(source.rollups, 'bucket_start', firstQuarter, lastQuarter)];
+  if (from < firstQuarter) parts.push(records(from, firstQuarter));
+  if (lastQuarter < before) parts.push(records(lastQuarter, before));
   return Prisma.join(parts, ' UNION ALL ');
 }
 
