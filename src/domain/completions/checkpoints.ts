@@ -60,7 +60,8 @@ export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
         textIndex: progress.textIndex(),
       });
     }
-    const renewed = renewing ? [...waiting] : [];
+    // What runs may still be QUEUED in the store, whose start waits for the database.
+    const renewed = renewing ? [...waiting, ...running.keys()] : [];
     if (rows.length === 0 && renewed.length === 0) return;
     try {
       await completions.checkpoint(rows, renewed, new Date(at.getTime() + leaseSeconds * 1_000));

@@ -32,3 +32,27 @@ test('what a crash would lose is never older than the period, also while a state
   expect(stored).toBe(300);
   await checkpoints[Symbol.asyncDispose]();
 });
+
+test('leases are kept up from admission to the end, also of what runs before the store knows', async () => {
+  const renewals: string[][] = [];
+  const checkpoint = async (_running: readonly Checkpoint[], waiting: readonly CompletionId[]) => {
+    renewals.push([...waiting]);
+  };
+  const completions = { checkpoint } as Partial<CompletionStore> as CompletionStore;
+  const options = { completions, lossMilliseconds: 500, leaseSeconds: 4, logger: silentLog };
+  await using checkpoints = createCheckpoints(options);
+  const [waits, runs] = ['waits', 'runs'] as CompletionId[];
+  for (const id of [waits!, runs!]) checkpoints.addWaiting(id);
+  await vi.advanceTimersByTimeAsync(250);
+  expect(renewals).toEqual([['waits', 'runs']]);
+  checkpoints.addRunning(
+    runs!,
+    1,
+    createProgress(1, 3, () => new Date()),
+  );
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(renewals.at(-1)).toEqual(['waits', 'runs']);
+  checkpoints.remove(runs!);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(renewals.at(-1)).toEqual(['waits']);
+});
