@@ -12,6 +12,7 @@ export function parseBody<Passed extends z.ZodObject>(
     throw new OpenAiError(400, 'invalid_type', 'The request body must be a JSON object.');
   }
   const given = new Map(Object.entries(body).filter(([, value]) => value !== null));
+  refuseTooMuch([...given].filter(([name]) => name !== 'prompt'));
   refuseUnknown([...given.keys()].filter((name) => !Object.hasOwn(passed.shape, name) && !Object.hasOwn(notYet, name)));
   for (const [name, schema] of Object.entries(notYet)) {
     if (given.has(name) && !schema.safeParse(given.get(name)).success) throw unsupported(name);
@@ -21,6 +22,24 @@ export function parseBody<Passed extends z.ZodObject>(
   const parsed = passed.safeParse(wanted);
   if (parsed.success) return parsed.data;
   throw issueError(parsed.error.issues[0]!, wanted);
+}
+
+/** Beyond what any sensible request holds: of millions of values that are wrong, every one would be looked at and described. */
+const mostValues = 32_768;
+
+/** The prompt is left out, which may be millions of token ids: it is checked up to the first that is wrong. */
+function refuseTooMuch(values: readonly unknown[]): void {
+  const open: unknown[] = [values];
+  let found = 0;
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== 'object' || value === null) continue;
+    const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+    found += inner.length;
+    if (found > mostValues) {
+      throw new OpenAiError(400, 'invalid_value', `The request holds more than ${mostValues} values.`);
+    }
+    for (const one of inner) open.push(one);
+  }
 }
 
 export function unsupported(name: string): OpenAiError {

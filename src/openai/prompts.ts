@@ -17,19 +17,25 @@ export const promptSchema = z
   });
 
 /** One prompt in the domain's terms, which checks what is in it. */
-export type PromptFields = { readonly prompt: string } | { readonly tokens: readonly unknown[] };
+export type PromptFields = { readonly prompt: string } | { readonly tokens: readonly number[] };
 
 /** The prompts of a request, of one kind all of them. */
 export function promptsOf(prompt: string | readonly unknown[]): readonly PromptFields[] {
   if (typeof prompt === 'string') return [{ prompt }];
   const [first] = prompt;
-  if (typeof first !== 'string' && !Array.isArray(first) && prompt.length > 0) return [{ tokens: prompt }];
+  if (typeof first !== 'string' && !Array.isArray(first) && prompt.length > 0) return [tokensOf(prompt, 'prompt')];
   if (prompt.length === 0 || prompt.length > maxPrompts) throw invalid('prompt', `send 1 to ${maxPrompts} prompts`);
   return prompt.map((one, index) => {
     if (typeof one === 'string' && typeof first === 'string') return { prompt: one };
-    if (Array.isArray(one) && Array.isArray(first)) return { tokens: one };
+    if (Array.isArray(one) && Array.isArray(first)) return tokensOf(one, `prompt[${index}]`);
     throw invalid(`prompt[${index}]`, 'send prompts of one kind: texts, or arrays of token ids');
   });
+}
+
+function tokensOf(ids: readonly unknown[], param: string): PromptFields {
+  const bad = ids.findIndex((id) => typeof id !== 'number');
+  if (bad >= 0) throw invalid(`${param}[${bad}]`, 'is not a token id');
+  return { tokens: ids as readonly number[] };
 }
 
 function invalid(param: string, rule: string): OpenAiError {

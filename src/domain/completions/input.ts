@@ -61,6 +61,12 @@ const promptShape = {
 const number = (minimum: number, maximum: number) => z.number().min(minimum).max(maximum).nullish();
 const tokenId = z.string().regex(/^\d{1,9}$/u, 'is not a token id');
 
+/** Counted first: of very many entries that are wrong, every one would be described. */
+const logitBias = z
+  .unknown()
+  .refine((bias) => Object.keys(bias ?? {}).length <= 1_024, 'holds more than 1024 tokens')
+  .pipe(z.record(tokenId, z.number().min(-100).max(100)));
+
 function completionSchema({ maxN, maxStop }: InputLimits) {
   return z.strictObject({
     ...promptShape,
@@ -78,10 +84,7 @@ function completionSchema({ maxN, maxStop }: InputLimits) {
     presencePenalty: number(-2, 2),
     frequencyPenalty: number(-2, 2),
     repeatPenalty: number(0.1, 10),
-    logitBias: z
-      .record(tokenId, z.number().min(-100).max(100))
-      .refine((bias) => Object.keys(bias).length <= 1_024, 'holds more than 1024 tokens')
-      .nullish(),
+    logitBias: logitBias.nullish(),
     user: storableText.max(255).nullish(),
     metadata: z
       .json()

@@ -86,6 +86,9 @@ describe('completion input', () => {
 
   it('says what is wrong with a key of logitBias', () => {
     expect(() => check({ logitBias: { word: 1 } })).toThrow('logitBias.word: is not a token id');
+    const many = Object.fromEntries(Array.from({ length: 1_025 }, (_, index) => [`word ${index}`, 1]));
+    expect(() => check({ logitBias: many })).toThrow(/^logitBias: holds more than 1024 tokens$/u);
+    expect(() => check({ logitBias: 'word' })).toThrow('logitBias');
   });
 
   it('takes token ids instead of text, and says which of them is none', () => {
