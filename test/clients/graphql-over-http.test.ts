@@ -19,3 +19,16 @@ describe('GraphQL over HTTP, as graphql-http audits it', () => {
     expect(await fn()).toMatchObject({ status: 'ok' });
   });
 });
+
+/** A deferred part would pass by the masking of errors, and neither WebSocket nor event streams carry one. */
+it.each(['multipart/mixed', 'text/event-stream', 'application/json'])(
+  '@defer is refused as an unknown directive, also where %s is accepted',
+  async (accept) => {
+    const response = await fetch(endpoint, {
+      method: 'POST',
+      headers: { authorization, accept: `${accept}, application/json`, 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ viewer { ... @defer { apiKey { name } } } }' }),
+    });
+    expect(await response.text()).toContain('Unknown directive \\"@defer\\"');
+  },
+);
