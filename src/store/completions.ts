@@ -19,10 +19,11 @@ export function createCompletions(prisma: PrismaClient): CompletionStore {
 
     async start(id, epoch, at) {
       // The status alone decides: of several that would run a waiting completion, one finds it waiting. The epoch is then that
-      // one's, also where an earlier adoption had counted further.
+      // one's, also where an earlier adoption had counted further. Its moment tells it from the others when it asks again.
+      const started = { status: 'RUNNING', startedAt: at, epoch } as const;
       const { count } = await prisma.completion.updateMany({
-        where: { id, status: 'QUEUED' },
-        data: { status: 'RUNNING', startedAt: at, epoch },
+        where: { id, OR: [{ status: 'QUEUED' }, started] },
+        data: started,
       });
       return count === 1;
     },

@@ -84,7 +84,10 @@ export interface CompletionStore {
    */
   admit(admission: Admission): Promise<AdmissionOutcome>;
 
-  /** QUEUED → RUNNING, before the first token is shown. False where the completion is not waiting any more (somebody ended it). */
+  /**
+   * QUEUED → RUNNING, before the first token is shown. False where the completion is not waiting any more (somebody ended or started it).
+   * Sent again with the same epoch and moment, after a lost answer, it is true again.
+   */
   start(id: CompletionId, epoch: number, at: Date): Promise<boolean>;
 
   /**

@@ -21,9 +21,19 @@ export function completionsContract(opened: () => TestStore): void {
   test('starts once', async () => {
     const { store, newKey } = opened();
     const { id } = await admitted(store, admissionOf(await newKey()));
-    const started = await Promise.all([1, 2, 3].map(() => store.completions.start(id, 1, noon)));
+    const moments = [0, 0.001, 0.002].map((seconds) => after(noon, seconds));
+    const started = await Promise.all(moments.map((at) => store.completions.start(id, 1, at)));
     expect(started.filter(Boolean)).toHaveLength(1);
-    expect(await store.completions.find([id])).toMatchObject([{ status: 'RUNNING', epoch: 1, startedAt: noon }]);
+    const startedAt = moments[started.indexOf(true)];
+    expect(await store.completions.find([id])).toMatchObject([{ status: 'RUNNING', epoch: 1, startedAt }]);
+  });
+
+  test('says again to who started it, after a lost answer, that it did', async () => {
+    const { store, newKey } = opened();
+    const { id } = await admitted(store, admissionOf(await newKey()));
+    for (let i = 0; i < 3; i++) expect(await store.completions.start(id, 1, noon)).toBe(true);
+    expect(await store.completions.start(id, 1, after(noon, 0.001))).toBe(false);
+    expect(await store.completions.start(id, 2, noon)).toBe(false);
   });
 
   test('does not start what has ended', async () => {
