@@ -17,6 +17,10 @@ export interface SoakOptions {
   readonly minutes: number;
   readonly completions: number;
   readonly readers: number;
+  readonly runs: number;
+  readonly kills: number;
+  readonly outageSeconds: number;
+  readonly store: 'pglite' | 'postgres';
   readonly seed: number;
 }
 

@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
+import { soakMetering } from './soak-metering.ts';
 import { type SoakOptions, soakFlat, soakStalled, soakStreams } from './soak-streams.ts';
 
 /**
  * npm run soak -- streams [--minutes 3] [--streams 200] [--engine llama|scripted]
  * npm run soak -- stalled [--readers 1000]
  * npm run soak -- flat [--completions 10000]
+ * npm run soak -- metering [--runs 1000] [--kills 10] [--outage 60] [--store pglite|postgres] [--engine llama|scripted]
  */
-const soaks = { streams: soakStreams, stalled: soakStalled, flat: soakFlat };
+const soaks = { streams: soakStreams, stalled: soakStalled, flat: soakFlat, metering: soakMetering };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -16,6 +18,10 @@ const { positionals, values } = parseArgs({
     engine: { type: 'string', default: 'llama' },
     completions: { type: 'string', default: '10000' },
     readers: { type: 'string', default: '1000' },
+    runs: { type: 'string', default: '1000' },
+    kills: { type: 'string', default: '10' },
+    outage: { type: 'string', default: '60' },
+    store: { type: 'string', default: 'pglite' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
   },
 });
@@ -25,6 +31,10 @@ const options: SoakOptions = {
   streams: Number(values.streams),
   completions: Number(values.completions),
   readers: Number(values.readers),
+  runs: Number(values.runs),
+  kills: Number(values.kills),
+  outageSeconds: Number(values.outage),
+  store: values.store === 'postgres' ? 'postgres' : 'pglite',
   seed: Number(values.seed),
 };
 

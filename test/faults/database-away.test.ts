@@ -6,7 +6,7 @@ import { type Client, createClient } from '../kit/client.ts';
 import { complete, type EventView, events, refusal, textOf } from '../kit/completions.ts';
 import { type TemporaryDatabase, temporaryDatabase, whyNoPostgres } from '../kit/database.ts';
 import { createKey } from '../kit/keys.ts';
-import { startTcpProxy, type TcpProxy } from '../kit/tcp-proxy.ts';
+import { type DatabaseProxy, startTcpProxyOf } from '../kit/tcp-proxy.ts';
 import { usageRecords, viewerLimits } from '../kit/usage.ts';
 import { waitFor } from '../kit/wait-for.ts';
 
@@ -15,19 +15,17 @@ const prompt = 'alpha beta gamma delta';
 
 describe.skipIf(await whyNoPostgres())('while the database is away', () => {
   let database: TemporaryDatabase;
-  let proxy: TcpProxy;
+  let proxy: DatabaseProxy;
   let inference: ScriptedInference;
   let app: TestApp;
   let client: Client;
 
   beforeAll(async () => {
     database = await temporaryDatabase();
-    const url = new URL(database.url);
-    proxy = await startTcpProxy(url.hostname, Number(url.port || 5432));
-    url.host = proxy.address;
+    proxy = await startTcpProxyOf(database.url);
     inference = createScriptedInference([{ name: model }]);
     const adminSecret = generateSecret();
-    app = await startApp({ inference, environment: { DATABASE_URL: url.href, SLUICE_ADMIN_KEY: adminSecret } });
+    app = await startApp({ inference, environment: { DATABASE_URL: proxy.url, SLUICE_ADMIN_KEY: adminSecret } });
     const input = { name: 'test', scopes: ['COMPLETIONS', 'USAGE_READ'], limits: { tokensPerDay: 1_000 } };
     client = createClient(app.url, (await createKey(app.admin, input)).secret!);
   });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Client, createClient } from './client.ts';
 import type { Produced } from './engine-meter.ts';
 import type { FromMeteredServer, ToMeteredServer } from './metered-server.ts';
+import { childrenOf, commandLineOf } from './server-process.ts';
 
 export interface MeteredServer extends AsyncDisposable {
   readonly url: string;
@@ -12,14 +13,14 @@ export interface MeteredServer extends AsyncDisposable {
   readonly child: ChildProcess;
   /** Lets a held engine produce. */
   release(): void;
-  /** Everything that runs on the scripted engine fails. */
+  /** Everything that runs on an engine fails: it is killed, or says it was. */
   crashEngine(): void;
   /** SIGKILL; resolves when the process is gone and everything that it told has been heard. */
   kill(): Promise<void>;
 }
 
 export interface MeteredServerOptions {
-  readonly engine: 'llama' | 'scripted' | 'held';
+  readonly engine: 'llama' | 'paced' | 'held';
   readonly dataDirectory: string;
   readonly adminSecret: string;
   /** What every node of one database shares. */
@@ -49,7 +50,8 @@ export async function startMeteredServer(options: MeteredServerOptions): Promise
       ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
     },
   });
-  const closed = once(child, 'close');
+  // What it told last is heard, too.
+  const closed = Promise.all([once(child, 'close'), once(child, 'disconnect')]);
   const tell = (message: ToMeteredServer) => void child.send(message);
   const url = await new Promise<string>((resolve, reject) => {
     child.on('message', (message: FromMeteredServer) => {
@@ -63,7 +65,12 @@ export async function startMeteredServer(options: MeteredServerOptions): Promise
     admin: createClient(url, adminSecret),
     child,
     release: () => tell({ type: 'release' }),
-    crashEngine: () => tell({ type: 'crash' }),
+    crashEngine() {
+      tell({ type: 'crash' });
+      for (const pid of childrenOf(child.pid!)) {
+        if (commandLineOf(pid).includes('inference/child/main')) process.kill(pid, 'SIGKILL');
+      }
+    },
     async kill() {
       child.kill('SIGKILL');
       await closed;

@@ -6,7 +6,10 @@ import { silentLogger } from '../../src/logger.ts';
 import { startServer } from '../../src/server.ts';
 import { meterEngine, type Produced } from './engine-meter.ts';
 
-/** A node in a process of its own that tells its parent what its engine produces. METERED_ENGINE: llama, scripted, or scripted and held. */
+/**
+ * A node in a process of its own that tells its parent what its engine produces. METERED_ENGINE: `llama`; or scripted, and `held`
+ * or `paced` (slow enough to be interrupted).
+ */
 export type FromMeteredServer =
   | { readonly type: 'ready'; readonly url: string }
   | { readonly type: 'produced'; readonly produced: Produced };
@@ -18,6 +21,9 @@ export const scriptedModel = {
   contextSize: 100_000,
   price: { promptNanosPerToken: 1_000n, completionNanosPerToken: 3_000n },
 };
+
+const tickMilliseconds = 10;
+const tokensPerTick = 8;
 
 const config = loadConfig();
 const tell = (message: FromMeteredServer) => void process.send!(message);
@@ -32,7 +38,8 @@ function openLlama() {
 }
 
 const scripted = process.env.METERED_ENGINE === 'llama' ? undefined : createScriptedInference([scriptedModel]);
-if (process.env.METERED_ENGINE === 'held') scripted?.hold();
+scripted?.hold();
+if (process.env.METERED_ENGINE === 'paced') setInterval(() => scripted?.allow(tokensPerTick), tickMilliseconds);
 const inference = meterEngine(scripted ?? openLlama(), report);
 const server = await startServer(config, { logger: silentLogger, inference });
 

@@ -55,7 +55,7 @@ export function isAlive(pid: number): boolean {
   return status !== undefined && !/^State:\s+Z/mu.test(status);
 }
 
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/u.test(name))
     .map(Number)

@@ -52,3 +52,15 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
     [Symbol.asyncDispose]: async () => goAway(),
   };
 }
+
+export interface DatabaseProxy extends TcpProxy {
+  /** Of the database, through the proxy. */
+  readonly url: string;
+}
+
+export async function startTcpProxyOf(databaseUrl: string): Promise<DatabaseProxy> {
+  const url = new URL(databaseUrl);
+  const proxy = await startTcpProxy(url.hostname, Number(url.port || 5432));
+  url.host = proxy.address;
+  return Object.assign(proxy, { url: url.href });
+}
