@@ -165,7 +165,11 @@ describe('a request that was taken', () => {
     const refused = await ask(remaining + more);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('x-ratelimit-remaining-tokens'))).toBeGreaterThanOrEqual(remaining);
-    expect((await ask(remaining)).status).toBe(200);
+    const streamed = await post('/completions', { ...body, max_tokens: remaining - promptTokens, stream: true });
+    expect(streamed.status).toBe(200);
+    expect(streamed.headers.get('x-ratelimit-limit-tokens')).toBe('100');
+    expect(Number(streamed.headers.get('x-ratelimit-remaining-tokens'))).toBeLessThan(100);
+    await streamed.text();
   });
 });
 

@@ -5,7 +5,7 @@ import type { Client } from '../kit/client.ts';
 import { usageRecords } from '../kit/usage.ts';
 import { waitFor } from '../kit/wait-for.ts';
 import { type CheckedFetch, createCheckedFetch } from './document-check.ts';
-import { allFrames, textOf } from './frames.ts';
+import { allFrames, chunksOf, textOf } from './frames.ts';
 
 const prompt = ['a b', 'c d e', 'f'];
 const body = { model: 'scripted', prompt };
@@ -65,6 +65,14 @@ describe('an idempotency key of several prompts', () => {
     expect(frames.every(({ id }) => id === undefined)).toBe(true);
     expect(engine.jobs.length - before).toBe(3);
     expect(await charges()).toBe(3);
+  });
+
+  it('tells the usage of all of them in the last chunk', async () => {
+    const asked = { ...body, stream: true, stream_options: { include_usage: true } };
+    const whole = (await (await post(body, 'usage of all')).json()) as { usage: object };
+    const chunks = chunksOf(await allFrames(await post(asked, 'usage of all')));
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: whole.usage });
+    expect(chunks.slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
   });
 
   it('lets a client that lost its connection come back to all of them', async () => {
