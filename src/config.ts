@@ -105,7 +105,7 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       logSeconds: seconds(900, 'How long a finished token log stays in memory.'),
       logBytes: z.int().min(0).default(268_435_456).describe('Text of finished logs in memory, in all.'),
-      contentDays: seconds(30, 'How long prompts and answers are kept.'),
+      contentDays: seconds(30, 'How long prompts, answers and metadata are kept.'),
       idempotencyHours: z.number().min(24).default(24).describe('How long idempotency keys are remembered.'),
     })
     .prefault({}),

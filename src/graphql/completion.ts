@@ -89,8 +89,15 @@ CompletionNode.implement({
     maxTokens: t.exposeInt('maxTokens', { description: 'Tokens that each choice was granted.' }),
     n: t.exposeInt('n', { description: 'Number of choices.' }),
     seed: t.expose('seed', { type: 'UInt32', description: 'Seed of choice 0; choice i uses seed + i.' }),
-    user: t.exposeString('user', { nullable: true, description: "The caller's own tag, as given." }),
-    metadata: t.expose('metadata', { type: 'JSON', nullable: true, description: "The caller's own data, as given." }),
+    user: t.exposeString('user', {
+      nullable: true,
+      description: "The caller's own tag, as given. It stays when the content goes: usage is summed up by it.",
+    }),
+    metadata: t.expose('metadata', {
+      type: 'JSON',
+      nullable: true,
+      description: "The caller's own data, as given; null where there is none, or its retention is over.",
+    }),
     error: t.expose('error', {
       type: UserError,
       nullable: true,

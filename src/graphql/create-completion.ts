@@ -65,8 +65,12 @@ const CreateCompletionInput = builder.inputType('CreateCompletionInput', {
       description:
         'Added to the logits of tokens before sampling: an object of at most 1024 token ids, each with a number from −100 to 100. Send it as a variable: GraphQL cannot write numeric names. Default none.',
     }),
-    user: t.string({ description: 'Your own tag of at most 255 characters, kept with the usage.' }),
-    metadata: t.field({ type: 'JSON', description: 'Your own data, at most 16384 bytes, kept with the completion.' }),
+    user: t.string({ description: 'Your own tag of at most 255 characters, kept with the usage for good.' }),
+    metadata: t.field({
+      type: 'JSON',
+      description:
+        'Your own data, at most 16384 bytes, kept with the completion until `retention.contentDays` (30) are over.',
+    }),
     idempotencyKey: t.string({
       description:
         'At most 255 characters, unique per API key, kept for a day at least: the same key with the same input is the same completion, run and billed once, whatever its state; with another input IDEMPOTENCY_CONFLICT.',

@@ -39,7 +39,7 @@ const generation = {
     .record(z.string(), z.number())
     .nullish()
     .describe("Token ids of this server's model, each with −100 to 100 to add to its logit."),
-  user: z.string().nullish().describe('Your own tag of at most 255 characters, kept with the usage.'),
+  user: z.string().nullish().describe('Your own tag of at most 255 characters, kept with the usage for good.'),
   stream: z.boolean().nullish().describe('Answer with Server-Sent Events. Default false.'),
   stream_options: z
     .strictObject({
@@ -108,7 +108,7 @@ export const chatRules = bodyRules(
     metadata: z
       .record(z.string(), z.string())
       .nullish()
-      .describe('Your own data, at most 16384 bytes, kept with the completion.'),
+      .describe('Your own data, at most 16384 bytes, kept as long as prompt and text.'),
     store: z.boolean().nullish().describe('false: prompt and text are not kept after the end. Default true.'),
     safety_identifier: z.string().nullish().describe('The newer name of user, which wins where both are given.'),
     service_tier: z.enum(['auto', 'default']).nullish().describe('Accepted without effect: there is one tier.'),

@@ -48,6 +48,7 @@ export interface Completion {
   readonly mode: CompletionMode;
   readonly status: CompletionStatus;
   readonly user: string | null;
+  /** Null where the caller gave none, and once it was forgotten with the content. */
   readonly metadata: JsonValue;
   readonly idempotencyKey: string | null;
   /** Of the normalised input, as admission got it. */
@@ -103,8 +104,8 @@ export interface CompletionStore {
   finalise(settlement: Settlement): Promise<Completion>;
 
   /**
-   * Forgets the content, or the idempotency keys, of the oldest completions that ended and were admitted before the moment: at most `limit`
-   * of them. Answers how many it went through; fewer than the limit is all for now. Usage stays.
+   * Forgets the content with the metadata, or the idempotency keys, of the oldest completions that ended and were admitted before the moment:
+   * at most `limit` of them. Answers how many it went through; fewer than the limit is all for now. Usage stays, and the user tag with it.
    */
   forget(what: Forgettable, before: Date, limit: number): Promise<number>;
 

@@ -3,8 +3,8 @@ import type { CompletionStore, Forgettable } from '../../contracts/stores/comple
 import { StoreUnavailableError } from '../../contracts/stores/store.ts';
 
 /**
- * Forgets content (prompts and answers) and idempotency keys when their time is up. Usage, status and counts stay: a replay of what
- * is gone answers OFFSET_EXPIRED, and a forgotten idempotency key is free for new work.
+ * Forgets content (prompts, answers and metadata) and idempotency keys when their time is up. Usage (with the user tag), status and
+ * counts stay: a replay of what is gone answers OFFSET_EXPIRED, and a forgotten idempotency key is free for new work.
  */
 export interface Retention extends AsyncDisposable {}
 

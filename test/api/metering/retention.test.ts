@@ -10,12 +10,13 @@ import { waitFor } from '../../kit/wait-for.ts';
 
 const prompt = 'alpha beta';
 
-test('content goes when its time is up, and usage stays; replays are OFFSET_EXPIRED', async () => {
+test('content and metadata go when their time is up, usage and the user tag stay; replays are OFFSET_EXPIRED', async () => {
   const inference = createScriptedInference();
   const retention = { contentDays: 1 / 86_400, logSeconds: 0.2 };
   await using app = await startApp({ inference, config: { retention } });
   const client = await app.newClient({ scopes: ['COMPLETIONS', 'USAGE_READ'] });
-  const { id, usage } = await complete(client, { model: 'scripted', prompt });
+  const input = { model: 'scripted', prompt, user: 'ann', metadata: { ticket: 7 } };
+  const { id, usage } = await complete(client, input);
   inference.hold();
   const running = await complete(client, { model: 'scripted', prompt, mode: 'BACKGROUND' });
 
@@ -23,8 +24,9 @@ test('content goes when its time is up, and usage stays; replays are OFFSET_EXPI
     const now = await find(client, id);
     return now?.choices.every(({ text }) => text === '') && now;
   });
-  expect(pruned).toMatchObject({ status: 'SUCCEEDED', usage });
-  expect((await usageRecords(client, { first: 10 })).edges.map(({ node }) => node.completion?.id)).toEqual([id]);
+  expect(pruned).toMatchObject({ status: 'SUCCEEDED', usage, metadata: null, user: 'ann' });
+  const records = (await usageRecords(client, { first: 10 })).edges.map(({ node }) => node);
+  expect(records).toMatchObject([{ completion: { id }, user: 'ann' }]);
   await waitFor('the log to be let go', async () => {
     try {
       return (await eventsRefusal(client, { id })).code === 'OFFSET_EXPIRED';
