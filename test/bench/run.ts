@@ -6,6 +6,11 @@ const benches: Record<string, { readonly summary: string; run(argv: readonly str
     summary: 'admissions on both databases: commits a second and latencies, beside a bare UPDATE',
     run: async (argv) => (await import('./admission/bench.ts')).benchAdmission(argv),
   },
+  pool: {
+    summary:
+      'the model pool with random weights of real shapes: tokens a second and latencies, beside the bare engine and llama-server',
+    run: async (argv) => (await import('./pool/bench.ts')).benchPool(argv),
+  },
   streams: {
     summary: 'tokens delivered to readers: throughput and CPU a token, over WebSocket and SSE',
     run: async (argv) => (await import('./streams/bench.ts')).benchStreams(argv),

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { createDisposer } from '../../../src/lib/disposer.ts';
+import { type Child, startChild } from '../child.ts';
 import { median, printTable } from '../table.ts';
-import { type Child, startChild } from './child.ts';
 import type { Delivered, Load, Measured, ReadersRequest, ServerRequest, Target } from './messages.ts';
 
 interface Subject {
@@ -71,10 +71,10 @@ export async function benchStreams(argv: readonly string[]): Promise<void> {
   const chosen = subjects.filter(({ name }) => name.includes(values.subjects));
 
   await using opened = createDisposer();
-  const readers = opened.use(startChild<ReadersRequest>('readers'));
+  const readers = opened.use(startChild<ReadersRequest>(new URL('readers.ts', import.meta.url)));
   const servers = new Map<string, { readonly server: Server; readonly target: Target }>();
   for (const name of new Set(chosen.map(({ server }) => server))) {
-    const server: Server = opened.use(startChild(name, profiling));
+    const server: Server = opened.use(startChild(new URL(`${name}.ts`, import.meta.url), { execArgv: profiling }));
     servers.set(name, { server, target: await server.request<Target>({ type: 'target' }) });
   }
 

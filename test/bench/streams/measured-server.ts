@@ -1,4 +1,4 @@
-import { answerRequests } from './child.ts';
+import { answerRequests } from '../child.ts';
 import type { Measured, ServerRequest, Target } from './messages.ts';
 import type { Producer } from './producer-link.ts';
 

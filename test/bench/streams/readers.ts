@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { answerRequests } from './child.ts';
+import { answerRequests } from '../child.ts';
 import { type Delivered, type ReadersRequest, type Target, tokenText } from './messages.ts';
 import { transports } from './transports.ts';
 

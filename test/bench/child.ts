@@ -1,10 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A process of the benchmark that answers requests. */
 export interface Child<Request> extends AsyncDisposable {
   request<Answer>(request: Request): Promise<Answer>;
+}
+
+export interface ChildOptions {
+  readonly execArgv?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 interface Envelope<Body> {
@@ -13,10 +19,14 @@ interface Envelope<Body> {
   readonly error?: string;
 }
 
-/** Starts a neighbouring module in a process of its own. */
-export function startChild<Request>(name: string, execArgv: readonly string[] = []): Child<Request> {
-  const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
-  const child: ChildProcess = fork(file, [], { execArgv: ['--import', 'tsx', ...execArgv] });
+/** Starts a module, such as `new URL('readers.ts', import.meta.url)`, in a process of its own. */
+export function startChild<Request>(module: URL, options: ChildOptions = {}): Child<Request> {
+  const { execArgv = [], environment = {} } = options;
+  const name = basename(module.pathname, '.ts');
+  const child: ChildProcess = fork(fileURLToPath(module), [], {
+    execArgv: ['--import', 'tsx', ...execArgv],
+    env: { ...process.env, ...environment },
+  });
   const exited = once(child, 'exit');
   const pending = new Map<number, PromiseWithResolvers<never>>();
   let lastId = 0;
