@@ -28,6 +28,7 @@ import { createRunner, type Runner } from './domain/completions/runner.ts';
 import { createSettle } from './domain/completions/settle.ts';
 import { createKeys } from './domain/keys/keys.ts';
 import { createModels, findModel } from './domain/models/models.ts';
+import { createPool } from './domain/pool/pool.ts';
 import { createProjects } from './domain/projects/projects.ts';
 import { createUsage } from './domain/usage/usage.ts';
 import type { GraphqlContext, Services } from './graphql/context.ts';
@@ -130,6 +131,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
     services: {
       completions: createCompletions({ create, readEvents, completions, jobs }),
       models,
+      pool: createPool({ inference, jobs }),
       keys,
       projects: createProjects({ projects: store.projects, signals }),
       usage: createUsage({ store: store.usage, signals }),

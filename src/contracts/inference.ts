@@ -1,4 +1,5 @@
 import type { CompletionId, ProjectId } from './ids.ts';
+import type { PoolChange, PoolDescription } from './pool.ts';
 
 /**
  * What the domain needs of an inference engine. It knows nothing of keys, quotas or clients: chat templates, limits
@@ -40,6 +41,12 @@ export interface Inference extends AsyncDisposable {
 
   /** Whether some model can answer now (`/readyz`). */
   ready(): boolean;
+
+  /** How the models are run now. */
+  pool(): PoolDescription;
+
+  /** Calls the listener at every change of a model's or an engine's state; the result ends that. Figures change silently. */
+  watchPool(listener: (change: PoolChange) => void): () => void;
 }
 
 export interface Slot extends Disposable {

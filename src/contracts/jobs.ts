@@ -35,6 +35,9 @@ export interface Jobs extends AsyncDisposable {
   /** Jobs that ended while waiting (cancelled, past their deadline), each once, for somebody to finalise. */
   dropped(signal: AbortSignal): AsyncIterable<DroppedJob>;
 
+  /** How long the lines are now, of the models that have one. */
+  depths(): Promise<readonly LineDepth[]>;
+
   /** Where every waiting job stands now. */
   positions(): Promise<readonly JobPosition[]>;
 }
@@ -87,6 +90,13 @@ export type StopReason = 'cancelled' | 'abandoned' | 'timeout' | 'shutdown';
 export interface DroppedJob {
   readonly job: Job;
   readonly reason: StopReason;
+}
+
+export interface LineDepth {
+  readonly model: string;
+  readonly waiting: number;
+  /** Since when the longest-waiting job waits. */
+  readonly oldestSince: Date;
 }
 
 export interface JobPosition {

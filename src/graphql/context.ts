@@ -3,6 +3,7 @@ import type { Audit } from '../domain/audit/audit.ts';
 import type { Completions } from '../domain/completions/completions.ts';
 import type { Keys } from '../domain/keys/keys.ts';
 import type { Models } from '../domain/models/models.ts';
+import type { Pool } from '../domain/pool/pool.ts';
 import type { Projects } from '../domain/projects/projects.ts';
 import type { Usage } from '../domain/usage/usage.ts';
 
@@ -10,6 +11,7 @@ import type { Usage } from '../domain/usage/usage.ts';
 export interface Services {
   readonly completions: Completions;
   readonly models: Models;
+  readonly pool: Pool;
   readonly keys: Keys;
   readonly projects: Projects;
   readonly usage: Usage;

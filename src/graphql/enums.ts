@@ -1,5 +1,6 @@
 import { errorCodes, type LimitName, type LimitScope } from '../contracts/errors.ts';
 import type { ChatRole, FinishReason, ModelStatus } from '../contracts/inference.ts';
+import type { PooledReplicaState } from '../contracts/pool.ts';
 import type { Scope } from '../contracts/stores/api-keys.ts';
 import type { AuditAction } from '../contracts/stores/audit.ts';
 import type { CompletionMode, CompletionStatus } from '../contracts/stores/completions.ts';
@@ -116,6 +117,15 @@ export const ModelStatusEnum = enumOf<ModelStatus>('ModelStatus', 'Whether a mod
   LOADING: 'Being loaded; requests wait.',
   LOADED: 'Ready.',
   FAILED: 'Its file is broken or its engine keeps crashing; requests get MODEL_UNAVAILABLE.',
+});
+
+export const ReplicaStateEnum = enumOf<PooledReplicaState>('ReplicaState', 'Where an engine of a model stands.', {
+  UNLOADED: 'It has no process; the first request starts it.',
+  LOADING: 'Its process loads the model.',
+  READY: 'It answers.',
+  RESTARTING: 'Its process died, and is started again in a moment.',
+  FAILED: "The model's file cannot be loaded; the first request after retryAt tries again.",
+  CIRCUIT_OPEN: 'Its process died three times in a minute; the first request after retryAt starts it again.',
 });
 
 export const UsageGranularityEnum = enumOf<UsageGranularity>('UsageGranularity', 'Length of a bucket.', {

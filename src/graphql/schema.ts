@@ -18,6 +18,8 @@ import './update-api-key.ts';
 import './rotate-api-key.ts';
 import './revoke-api-key.ts';
 import './model.ts';
+import './pool.ts';
+import './pool-events.ts';
 import './tokenize.ts';
 import './completion.ts';
 import './completions.ts';

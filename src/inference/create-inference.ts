@@ -1,5 +1,7 @@
 import { DomainError } from '../contracts/errors.ts';
 import type { Inference, ModelFacts, Slot } from '../contracts/inference.ts';
+import type { PoolChange } from '../contracts/pool.ts';
+import { createListeners } from '../lib/listeners.ts';
 import type { Environment } from './child-process.ts';
 import type { ModelConfig } from './model-config.ts';
 import { createModelHost, type ModelHost } from './model-host.ts';
@@ -40,6 +42,7 @@ export function createInference(options: InferenceOptions): LocalInference {
   const hosts = new Map<string, ModelHost>();
   const hostsByPath = new Map<string, Set<ModelHost>>();
   const factsByPath = new Map<string, ModelFacts>();
+  const watchers = createListeners<PoolChange>();
 
   const engines = options.models.reduce((sum, { replicas }) => sum + replicas, 0);
   const autoThreads = threadsPerEngine(usableCores(), engines);
@@ -53,6 +56,7 @@ export function createInference(options: InferenceOptions): LocalInference {
         timing,
         autoThreads,
         path: (signal) => sources.path(config, signal),
+        changed: watchers.emit,
       }),
     );
   }
@@ -123,6 +127,9 @@ export function createInference(options: InferenceOptions): LocalInference {
     },
 
     ready: () => [...hosts.values()].some((host) => host.describe().status === 'LOADED'),
+
+    pool: () => ({ models: [...hosts.values()].map((host) => host.describeReplicas()), memoryBytes: null }),
+    watchPool: watchers.add,
 
     async preload(signal = disposing.signal) {
       await Promise.all(

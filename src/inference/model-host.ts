@@ -1,5 +1,7 @@
 import type { InferenceJob, InferencePart, ModelDescription, ModelFacts, ModelStatus } from '../contracts/inference.ts';
+import type { PoolChange, PooledModel } from '../contracts/pool.ts';
 import type { Environment } from './child-process.ts';
+import { describeReplica } from './describe-replica.ts';
 import { type ChoiceEngine, generateChoices } from './generate-choices.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { Log } from './protocol.ts';
@@ -11,6 +13,7 @@ export interface ModelHost extends AsyncDisposable {
   readonly config: ModelConfig;
   readonly slots: Slots;
   describe(): ModelDescription;
+  describeReplicas(): PooledModel;
   generate(job: InferenceJob, signal: AbortSignal): AsyncIterable<InferencePart>;
   /** Loads every replica; failures show in the description. */
   load(signal: AbortSignal): Promise<void>;
@@ -28,6 +31,7 @@ export interface ModelHostOptions {
   /** What `threads: 'auto'` comes to. */
   readonly autoThreads: number;
   readonly path: (signal: AbortSignal) => Promise<string>;
+  readonly changed: (change: PoolChange) => void;
 }
 
 export function createModelHost(options: ModelHostOptions): ModelHost {
@@ -49,6 +53,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         threads: config.threads === 'auto' ? options.autoThreads : config.threads,
         gpuLayers: config.gpuLayers,
       }),
+      changed: (type) => options.changed({ model: config.name, type }),
     }),
   );
 
@@ -62,6 +67,12 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       throw error instanceof AggregateError ? error.errors[0] : error;
     }
     return ready() ?? engine(scope, signal);
+  }
+
+  function noteFileProblem(message: string | undefined): void {
+    if (fileProblem === message) return;
+    fileProblem = message;
+    options.changed({ model: config.name, type: 'state' });
   }
 
   function status(): { status: ModelStatus; error?: string } {
@@ -87,6 +98,13 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       price: config.price,
       ...(facts && { facts }),
     }),
+    describeReplicas: () => ({
+      name: config.name,
+      aliases: config.aliases,
+      ...status(),
+      reservedBytes: 0,
+      replicas: replicas.map((replica, index) => describeReplica(replica, index, config.sequences)),
+    }),
     generate: (job, signal) =>
       generateChoices(job, { engine, extraSlot: (signal) => slots.acquire('extra', signal) }, signal),
     async load(signal) {
@@ -95,10 +113,10 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     engineProcessIds: () => replicas.flatMap(({ pid }) => pid ?? []),
     fileOpened(opened) {
       facts = opened;
-      fileProblem = undefined;
+      noteFileProblem(undefined);
     },
     fileUnreadable(message) {
-      fileProblem = message;
+      noteFileProblem(message);
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()));

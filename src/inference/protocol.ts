@@ -1,4 +1,5 @@
 import type { FinishReason, ModelFacts } from '../contracts/inference.ts';
+import type { EngineFacts } from '../contracts/pool.ts';
 
 /**
  * What the host and its child processes tell each other. Messages of one turn of the event loop travel together, as one
@@ -43,7 +44,7 @@ export type ToEngine =
   | { readonly type: 'ping' };
 
 export type FromEngine =
-  | { readonly type: 'loaded' }
+  | { readonly type: 'loaded'; readonly facts: EngineFacts }
   | { readonly type: 'load-failed'; readonly message: string }
   | { readonly type: 'started'; readonly requestId: number; readonly cachedPromptTokens: number }
   | ({ readonly type: 'piece' } & ChoicePiece)

@@ -1,5 +1,7 @@
 import { dirname } from 'node:path';
 import { DomainError } from '../contracts/errors.ts';
+import type { EngineFacts, PoolChange } from '../contracts/pool.ts';
+import { createRate } from '../lib/rate.ts';
 import { siblingEntry } from '../lib/sibling-entry.ts';
 import { abortable, type Settle } from './abortable.ts';
 import { type Child, type Environment, startChild } from './child-process.ts';
@@ -22,7 +24,12 @@ import { withoutFolders } from './without-folders.ts';
  */
 export type ReplicaState =
   | { readonly type: 'unloaded' | 'loading' | 'ready' | 'crashed' }
-  | { readonly type: 'broken'; readonly message: string; readonly retryAt: number };
+  | {
+      readonly type: 'broken';
+      readonly because: 'file' | 'crashes';
+      readonly message: string;
+      readonly retryAt: number;
+    };
 
 export interface Replica extends AsyncDisposable {
   readonly state: ReplicaState;
@@ -31,6 +38,10 @@ export interface Replica extends AsyncDisposable {
   readonly load: number;
   /** The scope of the choice it started last. */
   readonly lastScope: string | undefined;
+  /** What it reported when it was loaded; undefined before. */
+  readonly facts: EngineFacts | undefined;
+  readonly restarts: number;
+  readonly tokensPerSecond: number;
   /** Resolves when it is ready; rejects when its start fails, or with the signal's reason. */
   whenReady(signal: AbortSignal): Promise<void>;
   run(work: ChoiceWork, events: ChoiceEvents): () => void;
@@ -43,6 +54,7 @@ export interface ReplicaOptions {
   readonly timing: PoolTiming;
   /** Makes the model's file available; called before every start. */
   readonly settings: (signal: AbortSignal) => Promise<EngineSettings>;
+  readonly changed: (type: PoolChange['type']) => void;
 }
 
 export interface PoolTiming {
@@ -81,9 +93,18 @@ export function createReplica(options: ReplicaOptions): Replica {
   let crashTimes: number[] = [];
   let lastRequestId = 0;
   let lastScope: string | undefined;
+  let facts: EngineFacts | undefined;
+  let restarts = 0;
+  const tokenRate = createRate(rateWindowSeconds);
+
+  function enter(next: ReplicaState, type: PoolChange['type'] = 'state'): void {
+    state = next;
+    if (next.type !== 'ready') facts = undefined;
+    options.changed(type);
+  }
 
   async function load(): Promise<void> {
-    state = { type: 'loading' };
+    enter({ type: 'loading' });
     let settings: EngineSettings;
     try {
       settings = await options.settings(disposing.signal);
@@ -91,7 +112,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       if (disposing.signal.aborted) return;
       const message = error instanceof Error ? error.message : String(error);
       log('error', `${label}: ${message}`);
-      giveUp(message, timing.reloadSeconds);
+      giveUp('file', message, timing.reloadSeconds);
       return;
     }
     if (disposing.signal.aborted) return;
@@ -106,7 +127,9 @@ export function createReplica(options: ReplicaOptions): Replica {
       receive(message) {
         switch (message.type) {
           case 'loaded':
-            state = { type: 'ready' };
+            facts = message.facts;
+            log('info', `${label}: ${describeFacts(facts)}`);
+            enter({ type: 'ready' });
             settleWaiters((waiter) => waiter.resolve());
             return;
           case 'load-failed':
@@ -119,6 +142,7 @@ export function createReplica(options: ReplicaOptions): Replica {
           case 'piece': {
             const { type: _, requestId, ...piece } = message;
             const events = requests.get(requestId);
+            tokenRate.add(piece.tokens);
             if (piece.finishReason !== undefined) requests.delete(requestId);
             events?.piece(piece);
             return;
@@ -139,7 +163,7 @@ export function createReplica(options: ReplicaOptions): Replica {
         if (loadFailure !== undefined) {
           const { modelPath } = settings;
           log('error', `${label}: ${modelPath}: ${loadFailure}`);
-          giveUp(withoutFolders(`${modelPath}: ${loadFailure}`, dirname(modelPath)), timing.reloadSeconds);
+          giveUp('file', withoutFolders(`${modelPath}: ${loadFailure}`, dirname(modelPath)), timing.reloadSeconds);
         } else crashed(reason);
       },
     });
@@ -154,9 +178,10 @@ export function createReplica(options: ReplicaOptions): Replica {
     if (crashTimes.length >= timing.crashes) {
       const message = `the engine crashed ${crashTimes.length} times within a minute; last it ${reason}`;
       log('error', `${label}: ${message}`);
-      giveUp(message, timing.pauseSeconds, error);
+      giveUp('crashes', message, timing.pauseSeconds, error);
     } else {
-      state = { type: 'crashed' };
+      restarts += 1;
+      enter({ type: 'crashed' }, 'restart');
       settleWaiters((waiter) => waiter.reject(error));
       const delayMilliseconds = timing.restartSeconds * 1000 * 2 ** (crashTimes.length - 1);
       restart = setTimeout(() => void load(), delayMilliseconds);
@@ -165,8 +190,13 @@ export function createReplica(options: ReplicaOptions): Replica {
     for (const requestId of [...requests.keys()]) failRequest(requestId, error);
   }
 
-  function giveUp(message: string, seconds: number, error = unavailable(message, seconds)): void {
-    state = { type: 'broken', message, retryAt: Date.now() + seconds * 1000 };
+  function giveUp(
+    because: 'file' | 'crashes',
+    message: string,
+    seconds: number,
+    error = unavailable(message, seconds),
+  ): void {
+    enter({ type: 'broken', because, message, retryAt: Date.now() + seconds * 1000 });
     settleWaiters((waiter) => waiter.reject(error));
   }
 
@@ -194,6 +224,15 @@ export function createReplica(options: ReplicaOptions): Replica {
     },
     get lastScope() {
       return lastScope;
+    },
+    get facts() {
+      return facts;
+    },
+    get restarts() {
+      return restarts;
+    },
+    get tokensPerSecond() {
+      return tokenRate.perSecond();
     },
 
     whenReady(signal) {
@@ -227,6 +266,13 @@ export function createReplica(options: ReplicaOptions): Replica {
       await child?.[Symbol.asyncDispose]();
     },
   };
+}
+
+const rateWindowSeconds = 10;
+
+function describeFacts({ device, gpuLayers, layers, threads }: EngineFacts): string {
+  const where = gpuLayers > 0 ? `${gpuLayers} of ${layers} layers on ${device}` : 'on the CPU';
+  return `ready ${where} with ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }
 
 function engineCrashed(): DomainError {

@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DomainError } from '../contracts/errors.ts';
 import type { Inference, InferenceJob, ModelDescription, PromptInput } from '../contracts/inference.ts';
+import type { PoolChange, PooledModel } from '../contracts/pool.ts';
+import { createListeners } from '../lib/listeners.ts';
 import { abortable, type Settle } from './abortable.ts';
 import { type ChoiceEngine, type ChoiceEvents, type ChoiceWork, generateChoices } from './generate-choices.ts';
 import { requireTokens } from './require-tokens.ts';
@@ -45,6 +47,7 @@ interface Host {
   readonly contextSize: number;
   readonly slots: Slots;
   broken: string | undefined;
+  running: number;
 }
 
 /** Words get their numbers as they are first seen; those of no word yet are empty. */
@@ -57,12 +60,13 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
   const hosts = new Map<string, Host>();
   for (const model of models) {
     const contextSize = model.contextSize ?? 1024;
-    hosts.set(model.name, { model, contextSize, slots: createSlots(model.slots ?? 4), broken: undefined });
+    hosts.set(model.name, { model, contextSize, slots: createSlots(model.slots ?? 4), broken: undefined, running: 0 });
   }
   const vocabulary = createWordVocabulary();
   const gate = createGate();
   const jobs: InferenceJob[] = [];
   const running = new Set<AbortController>();
+  const watchers = createListeners<PoolChange>();
 
   function hostOf(name: string): Host {
     const host = hosts.get(name);
@@ -108,7 +112,11 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
       run(work, events) {
         const control = new AbortController();
         running.add(control);
-        void produce(host, work, events, control.signal).finally(() => running.delete(control));
+        host.running += 1;
+        void produce(host, work, events, control.signal).finally(() => {
+          running.delete(control);
+          host.running -= 1;
+        });
         return () => control.abort();
       },
     };
@@ -125,12 +133,14 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
     freeSlots: (model) => hostOf(model).slots.free,
     breakModel(model, reason) {
       hostOf(model).broken = reason;
+      watchers.emit({ model, type: 'state' });
     },
     crash() {
       const error = new DomainError('ENGINE_CRASHED', 'The engine that ran this request stopped unexpectedly.', {
         retryAfterSeconds: 1,
       });
       for (const control of running) control.abort(error);
+      for (const model of hosts.keys()) watchers.emit({ model, type: 'restart' });
     },
 
     models: () => [...hosts.values()].map(describe),
@@ -175,6 +185,9 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
 
     ready: () => [...hosts.values()].some((host) => host.broken === undefined),
 
+    pool: () => ({ models: [...hosts.values()].map(describePooled), memoryBytes: null }),
+    watchPool: watchers.add,
+
     async [Symbol.asyncDispose]() {
       for (const control of running) control.abort();
       gate.release();
@@ -201,6 +214,21 @@ function describe({ model, contextSize, slots, broken }: Host): ModelDescription
       hasChatTemplate: model.hasChatTemplate ?? true,
     },
   };
+}
+
+function describePooled(host: Host): PooledModel {
+  const { name, aliases, status, error, slots } = describe(host);
+  const failure = error === undefined ? {} : { error };
+  const replica = {
+    index: 0,
+    state: error === undefined ? ('READY' as const) : ('FAILED' as const),
+    ...failure,
+    slots,
+    slotsBusy: host.running,
+    tokensPerSecond: 0,
+    restarts: 0,
+  };
+  return { name, aliases, status, ...failure, reservedBytes: 0, replicas: [replica] };
 }
 
 function renderPrompt({ model }: Host, input: Exclude<PromptInput, { type: 'tokens' }>): string {

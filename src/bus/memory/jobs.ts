@@ -5,6 +5,7 @@ import type {
   Job,
   JobPosition,
   Jobs,
+  LineDepth,
   Place,
   PlaceOutcome,
   PlaceRequest,
@@ -94,6 +95,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
       job,
       line,
       promptTokens,
+      enqueuedAt: clock().getTime(),
       key: job.apiKeyId,
       priority: job.priority,
       arrival: arrivals,
@@ -203,6 +205,10 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
       setAlarm();
     },
     dropped: dropped.consume,
+    async depths() {
+      endOverdue();
+      return [...lines.values()].filter(({ waiting }) => waiting.size > 0).map(depthOf);
+    },
     async positions() {
       endOverdue();
       return [...lines.values()].flatMap((line) => {
@@ -225,6 +231,12 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
       for (const { claim } of stopped) claim?.abort('shutdown' satisfies StopReason);
     },
   };
+}
+
+function depthOf({ model, waiting }: ModelLine): LineDepth {
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const { enqueuedAt } of waiting.inStartOrder()) oldest = Math.min(oldest, enqueuedAt);
+  return { model, waiting: waiting.size, oldestSince: new Date(oldest) };
 }
 
 const closedMessage = 'the waiting line is closed';
@@ -262,6 +274,7 @@ interface Entry extends Waiting {
   readonly job: Job;
   readonly line: ModelLine;
   readonly promptTokens: number;
+  readonly enqueuedAt: number;
   readonly deadline: number;
   /** Aborts the claim; undefined while the job waits. */
   claim: AbortController | undefined;

@@ -26,13 +26,13 @@ function receive(message: Exclude<ToEngine, { type: 'ping' }>): void {
 
 async function load(settings: EngineSettings): Promise<void> {
   try {
-    const { decoder, vocabulary } = await openEngine(settings, link.log);
+    const { decoder, vocabulary, facts } = await openEngine(settings, link.log);
     loop = createDecodeLoop(decoder, vocabulary, {
       started: (requestId, cachedPromptTokens) => link.send({ type: 'started', requestId, cachedPromptTokens }),
       piece: (piece) => link.send({ type: 'piece', ...piece }),
       failed: (requestId, message) => link.send({ type: 'request-failed', requestId, message }),
     });
-    link.send({ type: 'loaded' });
+    link.send({ type: 'loaded', facts });
   } catch (error) {
     link.send({ type: 'load-failed', message: error instanceof Error ? error.message : String(error) });
   }

@@ -1,4 +1,5 @@
-import { LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
+import { GgmlType, type Llama, type LlamaContext, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
+import type { EngineFacts } from '../../contracts/pool.ts';
 import type { Decoder, Vocabulary } from '../child/decoder.ts';
 import type { EngineSettings, Log } from '../protocol.ts';
 import { nativeDecoder } from './native-decoder.ts';
@@ -8,6 +9,7 @@ import { publicDecoder } from './public-decoder.ts';
 export interface OpenEngine {
   readonly decoder: Decoder;
   readonly vocabulary: Vocabulary;
+  readonly facts: EngineFacts;
 }
 
 const mostTokensOfAStep = 512;
@@ -42,7 +44,11 @@ export function openEngine(
     const native = way === 'public' ? undefined : nativeDecoder(context, sequences);
     if (native === undefined && way === 'fastest')
       log('warn', 'this version of node-llama-cpp is unknown: batching through its public API');
-    return { decoder: native ?? publicDecoder(context, sequences), vocabulary: vocabularyOf(model) };
+    return {
+      decoder: native ?? publicDecoder(context, sequences),
+      vocabulary: vocabularyOf(model),
+      facts: await factsOf(llama, model, context),
+    };
   });
 }
 
@@ -51,5 +57,20 @@ function vocabularyOf(model: LlamaModel): Vocabulary {
     size: model.fileInfo.metadata.tokenizer.ggml.tokens.length,
     isEndOfGeneration: (token) => model.isEogToken(token as Token),
     detokenise: (tokens, before) => model.detokenize(tokens as Token[], false, before as Token[]),
+  };
+}
+
+async function factsOf(llama: Llama, model: LlamaModel, context: LlamaContext): Promise<EngineFacts> {
+  const devices = model.gpuLayers > 0 ? await llama.getGpuDeviceNames() : [];
+  const { gpuVram } = await llama.getLlamaMemoryUsage();
+  return {
+    device: devices.length > 0 ? devices.join(', ') : 'CPU',
+    gpuLayers: devices.length > 0 ? model.gpuLayers : 0,
+    layers: model.fileInsights.totalLayers,
+    memoryBytes: process.memoryUsage.rss(),
+    gpuMemoryBytes: devices.length > 0 ? gpuVram : 0,
+    threads: context.idealThreads,
+    flashAttention: context.flashAttention === true,
+    cacheType: GgmlType[context.kvCacheKeyType] ?? 'unknown',
   };
 }

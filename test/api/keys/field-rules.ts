@@ -52,6 +52,12 @@ const table: Readonly<Record<string, Partial<Record<FieldRule, string>>>> = {
   Model: { seen: 'aliases contextSize defaultMaxTokens facts name price slots status', ADMIN: 'error' },
   ModelFacts: { seen: 'architecture hasChatTemplate parameters sizeBytes trainContextSize vocabularySize' },
   ModelPrice: { seen: 'completionPerMillion currency promptPerMillion' },
+  // Only the root fields `pool` and `poolEvents`, for administrators, lead to these.
+  Pool: { seen: 'memoryBytes models' },
+  PoolModel: { seen: 'aliases error name oldestWaitSeconds replicas reservedBytes status waiting' },
+  PoolReplica: { seen: 'engine error index restarts retryAt slots slotsBusy state tokensPerSecond' },
+  EngineFacts: { seen: 'cacheType device flashAttention gpuLayers gpuMemoryBytes layers memoryBytes threads' },
+  PoolEvent: { seen: 'at model type' },
   TokenizeResult: { seen: 'contextSize count model tokens' },
 
   Completion: {

@@ -187,6 +187,23 @@ export function describeJobs(name: string, open: OpenJobs): void {
       expect((await jobs.positions()).map(({ position }) => position)).toEqual(before.map((_, position) => position));
     });
 
+    test('the depth of a line is what waits, and since when the oldest does', async () => {
+      await using jobs = await open(roomy);
+      expect(await jobs.depths()).toEqual([]);
+      const before = Date.now();
+      await enqueue(jobs, jobOf('a', { priority: -1 }));
+      const between = Date.now();
+      await enqueue(jobs, jobOf('b'));
+      await enqueue(jobs, jobOf('c', { model: 'other' }));
+      const [own, other] = await jobs.depths();
+      expect(own).toMatchObject({ model, waiting: 2 });
+      expect(own!.oldestSince.getTime()).toBeGreaterThanOrEqual(before);
+      expect(own!.oldestSince.getTime()).toBeLessThanOrEqual(between);
+      expect(other).toMatchObject({ model: 'other', waiting: 1 });
+      await jobs.claim(model, forever());
+      expect((await jobs.depths())[0]).toMatchObject({ model, waiting: 1 });
+    });
+
     test('positions count within the model', async () => {
       await using jobs = await open(roomy);
       await enqueue(jobs, jobOf('a'));

@@ -26,6 +26,7 @@ const scopeOfRoot: Record<string, Scope | 'any key'> = {
   'query.model': 'MODELS_READ',
   'query.completion': 'COMPLETIONS',
   'query.completions': 'COMPLETIONS',
+  'query.pool': 'ADMIN',
   'query.projects': 'ADMIN',
   'query.auditEvents': 'ADMIN',
   'query.tokenize': 'COMPLETIONS',
@@ -41,6 +42,7 @@ const scopeOfRoot: Record<string, Scope | 'any key'> = {
   'mutation.updateProject': 'ADMIN',
   'mutation.archiveProject': 'ADMIN',
   'subscription.completionEvents': 'COMPLETIONS',
+  'subscription.poolEvents': 'ADMIN',
   'subscription.usageEvents': 'USAGE_READ',
 };
 

@@ -16,6 +16,7 @@ import type { Project } from '../../../src/contracts/stores/projects.ts';
 import type { UsageRecord } from '../../../src/contracts/stores/usage.ts';
 import type { LogEvent } from '../../../src/contracts/token-log.ts';
 import type { Principal } from '../../../src/domain/access/principal.ts';
+import type { PoolEvent } from '../../../src/domain/pool/watch.ts';
 import { noLimits } from '../../../src/domain/quotas/limits-input.ts';
 import type { GraphqlContext, Services } from '../../../src/graphql/context.ts';
 import { maskError } from '../../../src/graphql/errors.ts';
@@ -136,6 +137,11 @@ export function fakeServices(changes: { [Name in keyof Services]?: Partial<Servi
       tokenize: async () => ({ model: 'starter', tokens: [1, 2, 3], contextSize: 1_024 }),
       ...changes.models,
     },
+    pool: {
+      status: async () => ({ models: [], memoryBytes: null }),
+      events: (_principal, signal) => silence<PoolEvent>(signal),
+      ...changes.pool,
+    },
     keys: {
       create: async () => ({ apiKey, secret: 'slc_secret' }),
       update: async () => apiKey,
@@ -171,9 +177,7 @@ export function fakeServices(changes: { [Name in keyof Services]?: Partial<Servi
       records: async () => none,
       findRecords: async (_principal, ids) => ids.map((id) => (id === usageRecordId ? usageRecord : undefined)),
       ofCompletions: async (ids) => ids.map(() => usageRecord),
-      live: (_principal, signal) =>
-        createPullIterator<UsageRecord>({ take: () => undefined, isOver: () => false, onWait() {}, onEnd() {} }, signal)
-          .iterator,
+      live: (_principal, signal) => silence<UsageRecord>(signal),
       limits: async () => [],
       ...changes.usage,
     },
@@ -181,6 +185,12 @@ export function fakeServices(changes: { [Name in keyof Services]?: Partial<Servi
     limits: { maxN: 8, maxStop: 16 },
     currency: 'USD',
   };
+}
+
+/** A subscription that tells nothing. */
+function silence<T>(signal: AbortSignal) {
+  return createPullIterator<T>({ take: () => undefined, isOver: () => false, onWait() {}, onEnd() {} }, signal)
+    .iterator;
 }
 
 /** A log's reader: hands out what it was given, then waits. */

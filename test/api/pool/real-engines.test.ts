@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import type { LocalInference } from '../../../src/inference/create-inference.ts';
+import { startApp } from '../../kit/app.ts';
+import { complete } from '../../kit/completions.ts';
+import { modelConfig, openInference, starterModel } from '../../kit/models.ts';
+import { pool, pooledModel, watchPool } from '../../kit/pool.ts';
+
+const starter = `file:${resolve('models/starter.gguf')}`;
+
+test('replicas say what they run on, and how fast', async () => {
+  const model = { name: 'starter', source: starter, contextSize: 256, sequences: 2, replicas: 2, threads: 1 };
+  await using app = await startApp({ config: { models: [{ ...model, gpuLayers: 0 }] } });
+  await using events = watchPool(app.admin);
+  await events.until(({ model }) => model.replicas.every(({ state }) => state === 'READY'));
+  const client = await app.newClient();
+  await complete(client, { model: 'starter', prompt: 'Once upon a time', maxTokens: 20 });
+  const { status, replicas } = await pooledModel(app.admin, 'starter');
+  expect(status).toBe('LOADED');
+  expect(replicas.map(({ index, slots }) => [index, slots])).toEqual([
+    [0, 2],
+    [1, 2],
+  ]);
+  for (const { engine } of replicas) {
+    expect(engine).toMatchObject({ device: 'CPU', gpuLayers: 0, gpuMemoryBytes: '0', threads: 1 });
+    expect(engine).toMatchObject({ flashAttention: true, cacheType: 'F16' });
+    expect(engine!.layers).toBeGreaterThan(1);
+    expect(Number(engine!.memoryBytes)).toBeGreaterThan(1_000_000);
+  }
+  expect(replicas.some(({ tokensPerSecond }) => tokensPerSecond > 0)).toBe(true);
+});
+
+test('an engine that dies is told of, and counted', async () => {
+  const inference: LocalInference = openInference([modelConfig(starterModel, { gpuLayers: 0 })]);
+  await inference.preload();
+  await using app = await startApp({ inference });
+  await using events = watchPool(app.admin);
+  await events.until(({ type }) => type === 'CURRENT');
+  process.kill(inference.processIds().engines[0]!, 'SIGKILL');
+  const told = await events.until(({ model }) => model.replicas[0]!.state === 'READY');
+  expect(
+    told.filter(({ type }) => type !== 'FIGURES').map(({ type, model }) => [type, model.replicas[0]!.state]),
+  ).toEqual([
+    ['RESTART', 'RESTARTING'],
+    ['STATE', 'LOADING'],
+    ['STATE', 'READY'],
+  ]);
+  expect((await pool(app.admin)).models[0]!.replicas[0]).toMatchObject({ state: 'READY', restarts: 1 });
+});
