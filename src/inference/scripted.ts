@@ -35,7 +35,7 @@ export interface ScriptedInference extends Inference {
   crash(): void;
   /** Until it is called without a reason, the model's requests fail with MODEL_UNAVAILABLE. */
   breakModel(model: string, reason?: string): void;
-  /** Every job it was given, in order. */
+  /** The jobs it was given, in order: the newest thousand. */
   readonly jobs: readonly InferenceJob[];
   /** Choices that are being generated now. */
   readonly running: number;
@@ -55,6 +55,8 @@ const vocabularySize = 1_000_000;
 
 /** Of a token: 16 UTF-16 units of at most 3 bytes each, and a space. */
 const longestTokenBytes = 49;
+
+const rememberedJobs = 1_000;
 
 export function createScriptedInference(models: readonly ScriptedModel[] = [{ name: 'scripted' }]): ScriptedInference {
   const hosts = new Map<string, Host>();
@@ -170,6 +172,7 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
     generate(job, _slot, signal) {
       const host = hostOf(job.model);
       jobs.push(job);
+      if (jobs.length > rememberedJobs) jobs.shift();
       return generateChoices(
         job,
         {

@@ -92,7 +92,12 @@ export async function soakStalled({ readers }: SoakOptions): Promise<Report> {
   const long = await create(20_000);
   const { texts } = await read(long);
   const alone = await timed(async () => read(await create(2_000)));
-  const sockets = await Promise.all(Array.from({ length: readers }, () => openStalled(url, secret, long)));
+  const sockets: WebSocket[] = [];
+  // A few at a time: a server that greets a thousand at once cuts off those that it did not come to in time.
+  while (sockets.length < readers) {
+    const next = Math.min(connectingAtOnce, readers - sockets.length);
+    sockets.push(...(await Promise.all(Array.from({ length: next }, () => openStalled(url, secret, long)))));
+  }
   const stalled = await server.idle(); // The operating system takes no more.
   const beside = await timed(async () => read(await create(2_000)));
   const during = await server.measure();
@@ -212,14 +217,19 @@ async function startSoakServer(engine: SoakOptions['engine'], config: object): P
 
 /** So that what is offered is more than the operating system buffers. */
 const subscriptionsEach = 16;
+const connectingAtOnce = 16;
 
 /** Subscribes, and reads nothing of what comes. */
 async function openStalled(url: string, secret: string, id: string): Promise<WebSocket> {
   const socket = new WebSocket(`${url.replace(/^http/u, 'ws')}/graphql`, 'graphql-transport-ws');
   await once(socket, 'open');
+  const closed = once(socket, 'close').then(([code]) => {
+    throw new Error(`the server closed the connection of a stalled reader with ${code}`);
+  });
   socket.on('error', () => {});
   socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${secret}` } }));
-  await once(socket, 'message');
+  await Promise.race([once(socket, 'message'), closed]);
+  closed.catch(() => {});
   socket.pause();
   const query =
     'subscription ($id: ID!) { completionEvents(id: $id) { seq ... on CompletionDelta { text choices { text } } } }';
