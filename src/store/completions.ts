@@ -1,4 +1,4 @@
-import type { CompletionId } from '../contracts/ids.ts';
+import type { CompletionId, ProjectId } from '../contracts/ids.ts';
 import type { Checkpoint, Completion, CompletionFilter, CompletionStore } from '../contracts/stores/completions.ts';
 import { admit } from './admission.ts';
 import { completionOf } from './completion-rows.ts';
@@ -41,6 +41,12 @@ export function createCompletions(prisma: PrismaClient): CompletionStore {
     async find(ids) {
       const rows = await prisma.completion.findMany({ where: { id: { in: possibleIds(ids) } } });
       return rows.map(completionOf);
+    },
+
+    async findProject(id) {
+      if (!isPossibleId(id)) return undefined;
+      const row = await prisma.completion.findUnique({ where: { id }, select: { projectId: true } });
+      return row?.projectId as ProjectId | undefined;
     },
 
     async findByIdempotencyKey(apiKeyId, idempotencyKey) {

@@ -110,6 +110,8 @@ export interface CompletionStore {
   forget(what: Forgettable, before: Date, limit: number): Promise<number>;
 
   find(ids: readonly CompletionId[]): Promise<readonly Completion[]>;
+  /** Whose it is: all that a reader of a running completion needs of the store, whatever the length of its text. */
+  findProject(id: CompletionId): Promise<ProjectId | undefined>;
   findByIdempotencyKey(apiKeyId: ApiKeyId, idempotencyKey: string): Promise<Completion | undefined>;
   list(filter: CompletionFilter, page: PageRequest<CompletionId>): Promise<Page<Completion>>;
 

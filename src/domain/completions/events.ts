@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DomainError } from '../../contracts/errors.ts';
-import type { CompletionId } from '../../contracts/ids.ts';
+import type { CompletionId, ProjectId } from '../../contracts/ids.ts';
 import type { Completion, CompletionStore } from '../../contracts/stores/completions.ts';
 import type { LogEvent, TokenLog } from '../../contracts/token-log.ts';
 import { createPullIterator, type ReadyIterator } from '../../lib/pull-iterator.ts';
@@ -41,27 +41,31 @@ export interface ReadEventsOptions {
 }
 
 export function createReadEvents({ completions, log, creations, pipelineWaitSeconds }: ReadEventsOptions): ReadEvents {
-  async function locate(principal: Principal, target: CompletionTarget, signal: AbortSignal): Promise<Completion> {
-    const completion = await lookUp(principal, target, signal);
-    if (!completion || !seesProject(principal, completion.projectId)) {
+  async function locate(principal: Principal, target: CompletionTarget, signal: AbortSignal): Promise<Located> {
+    const located = await lookUp(principal, target, signal);
+    if (!located || !seesProject(principal, located.projectId)) {
       throw new DomainError('NOT_FOUND', 'There is no such completion.');
     }
-    return completion;
+    return located;
   }
 
   async function lookUp(
     { apiKeyId }: Principal,
     target: CompletionTarget,
     signal: AbortSignal,
-  ): Promise<Completion | undefined> {
+  ): Promise<Located | undefined> {
     switch (target.type) {
-      case 'id':
-        return (await completions.find([target.id]))[0];
+      case 'id': {
+        const projectId = await completions.findProject(target.id);
+        return projectId && { id: target.id, projectId, completion: undefined };
+      }
       case 'known':
-        return target.completion;
-      case 'idempotency-key':
+        return locatedBy(target.completion);
+      case 'idempotency-key': {
         requireStorable({ idempotencyKey: target.idempotencyKey });
-        return creations.waitFor(apiKeyId, target.idempotencyKey, pipelineWaitSeconds, signal);
+        const completion = await creations.waitFor(apiKeyId, target.idempotencyKey, pipelineWaitSeconds, signal);
+        return completion && locatedBy(completion);
+      }
       default:
         return target satisfies never;
     }
@@ -69,15 +73,14 @@ export function createReadEvents({ completions, log, creations, pipelineWaitSeco
 
   return async (principal, target, after, signal) => {
     requireScope(principal, 'COMPLETIONS');
-    const completion = await locate(principal, target, signal);
-    const completionId = completion.id;
+    const { id: completionId, completion } = await locate(principal, target, signal);
     const giveUpAt = performance.now() + pipelineWaitSeconds * 1_000;
     for (let known = completion; ; ) {
       const live = await log.read(completionId, after, signal);
       if (live) return { completionId, events: live };
-      if (isFinal(known)) return { completionId, events: replay(storedEvents(known, after), signal) };
+      if (known && isFinal(known)) return { completionId, events: replay(storedEvents(known, after), signal) };
       known = (await completions.find([completionId]))[0] ?? known;
-      if (isFinal(known)) continue;
+      if (known && isFinal(known)) continue;
       // Admitted this very moment and about to have its log; or its process died, and the lease's end settles it.
       if (performance.now() > giveUpAt) {
         throw new DomainError('OVERLOADED', 'The completion is being recovered.', { retryAfterSeconds: 1 });
@@ -85,6 +88,17 @@ export function createReadEvents({ completions, log, creations, pipelineWaitSeco
       await delay(launchPollMilliseconds, undefined, { signal, ref: false });
     }
   };
+}
+
+interface Located {
+  readonly id: CompletionId;
+  readonly projectId: ProjectId;
+  /** Where it had to be read anyway. */
+  readonly completion: Completion | undefined;
+}
+
+function locatedBy(completion: Completion): Located {
+  return { id: completion.id, projectId: completion.projectId, completion };
 }
 
 const launchPollMilliseconds = 50;

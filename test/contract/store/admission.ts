@@ -27,6 +27,7 @@ export function admissionContract(opened: () => TestStore): void {
     });
     const [found] = await store.completions.find([completion.id]);
     expect(found).toEqual({ ...completion, inputHash: Uint8Array.from(completion.inputHash) });
+    expect(await store.completions.findProject(completion.id)).toBe(completion.projectId);
     expect(await store.completions.findByIdempotencyKey(key.id, 'once')).toEqual(found);
     expect(await store.completions.findByIdempotencyKey((await newKey()).id, 'once')).toBeUndefined();
   });

@@ -56,6 +56,7 @@ export async function startStreamingServer(options: StreamingServerOptions = {})
   let isEnded = false;
   const store = {
     find: async () => [isEnded ? ended() : running()],
+    findProject: async () => running().projectId,
     findByIdempotencyKey: async () => undefined,
   } as unknown as CompletionStore;
   const open = createReadEvents({ completions: store, log, creations: createCreations(store), pipelineWaitSeconds: 1 });
