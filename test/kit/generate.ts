@@ -5,22 +5,11 @@ import type {
   InferenceJob,
   InferencePart,
   InferenceUsage,
-  Sampling,
 } from '../../src/contracts/inference.ts';
 
-export const forever = new AbortController().signal;
+import { greedy } from './sampling.ts';
 
-export const greedy: Sampling = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  seed: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repeatPenalty: 1,
-  logitBias: new Map(),
-};
+export const forever = new AbortController().signal;
 
 export interface Generated {
   readonly parts: readonly InferencePart[];

@@ -7,18 +7,7 @@ import { createDecodeLoop } from '../../src/inference/child/decode-loop.ts';
 import { openEngine } from '../../src/inference/llama/open-engine.ts';
 import type { ChoicePiece, ChoiceSampling } from '../../src/inference/protocol.ts';
 import { modelsAtHand } from '../kit/models.ts';
-
-const sampling: ChoiceSampling = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  seed: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repeatPenalty: 1,
-  logitBias: [],
-};
+import { greedyChoice } from '../kit/sampling.ts';
 
 /** Runs several prompts at once, then again on what the first round left in the sequences. */
 async function textsOf(modelPath: string, way: 'fastest' | 'public'): Promise<string[]> {
@@ -44,7 +33,7 @@ async function textsOf(modelPath: string, way: 'fastest' | 'public'): Promise<st
         maxTokens: 40,
         stop: [],
         cacheScope,
-        sampling: { ...sampling, ...changes },
+        sampling: { ...greedyChoice, ...changes },
       });
     });
   const prompts = [
@@ -74,7 +63,7 @@ for (const model of modelsAtHand()) {
       const collectGarbage = runInNewContext('gc') as () => void;
       const settings = { modelPath: model.path, contextSize: 256, sequences: 3, threads: 1, gpuLayers: 0 };
       const { decoder } = await openEngine(settings, () => {});
-      using sampler = decoder.sampler(sampling);
+      using sampler = decoder.sampler(greedyChoice);
       const answer = async (sequence: number, betweenSteps: () => Promise<void>) => {
         const tokens = [1, 300, 301, 302];
         for (let position = 0; tokens.length < 20; ) {

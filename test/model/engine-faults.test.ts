@@ -7,8 +7,9 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { InferencePart } from '../../src/contracts/inference.ts';
 import type { LocalInference } from '../../src/inference/create-inference.ts';
-import { generate, greedy, job } from '../kit/generate.ts';
+import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+import { greedy } from '../kit/sampling.ts';
 
 const [model] = modelsAtHand();
 

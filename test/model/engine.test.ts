@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProjectId } from '../../src/contracts/ids.ts';
 import type { LocalInference } from '../../src/inference/create-inference.ts';
-import { forever, generate, greedy, job } from '../kit/generate.ts';
+import { forever, generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+import { greedy } from '../kit/sampling.ts';
 
 for (const model of modelsAtHand()) {
   describe(`engine with ${model.name}`, () => {

@@ -1,4 +1,5 @@
 import type { BatchEntry, Decoder } from '../../../src/inference/child/decoder.ts';
+import { greedyChoice } from '../../kit/sampling.ts';
 import { answerRequests } from '../child.ts';
 import { shipped } from '../shipped.ts';
 import type { EngineRequest, Load, Measured } from './messages.ts';
@@ -26,22 +27,10 @@ answerRequests<EngineRequest>(
   () => {},
 );
 
-const greedy = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  seed: 0,
-  repeatPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-};
-
 async function run({ prompts, tokens }: Load, samples: boolean): Promise<Measured> {
   const streams = prompts.map((prompt, sequence) => {
     decoder.keep(sequence, 0);
-    return { sequence, prompt, length: 0, last: 0, sampler: decoder.sampler(greedy) };
+    return { sequence, prompt, length: 0, last: 0, sampler: decoder.sampler(greedyChoice) };
   });
   const stopwatch = createStopwatch(streams.length);
 

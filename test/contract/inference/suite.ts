@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CompletionId, ProjectId } from '../../../src/contracts/ids.ts';
 import type { ChoiceDelta, Inference, InferenceJob, InferencePart } from '../../../src/contracts/inference.ts';
+import { greedy } from '../../kit/sampling.ts';
 
 export interface InferenceUnderTest {
   readonly inference: Inference;
@@ -10,18 +11,6 @@ export interface InferenceUnderTest {
 }
 
 const forever = new AbortController().signal;
-
-const greedy = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  seed: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repeatPenalty: 1,
-  logitBias: new Map<number, number>(),
-};
 
 /** What every adapter of the inference contract promises. */
 export function inferenceContract(name: string, open: () => Promise<InferenceUnderTest>): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ApiKeyId, CompletionId, ProjectId } from '../../../src/contracts/ids.ts';
 import type { Job, Jobs, Place, PlaceRequest } from '../../../src/contracts/jobs.ts';
+import { greedy } from '../../kit/sampling.ts';
 
 export interface JobsOptions {
   readonly limits: {
@@ -39,17 +40,7 @@ export function jobOf(
       n: 1,
       maxTokens: 16,
       stop: [],
-      sampling: {
-        temperature: 1,
-        topP: 1,
-        topK: 0,
-        minP: 0,
-        seed: 1,
-        presencePenalty: 0,
-        frequencyPenalty: 0,
-        repeatPenalty: 1,
-        logitBias: new Map(),
-      },
+      sampling: greedy,
     },
   };
 }

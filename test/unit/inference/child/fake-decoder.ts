@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BatchEntry, Decoder, Sampler, Vocabulary } from '../../../../src/inference/child/decoder.ts';
 import type { ChoicePiece, ChoiceRequest } from '../../../../src/inference/protocol.ts';
+import { greedyChoice } from '../../../kit/sampling.ts';
 
 export const endToken = 99;
 
@@ -121,17 +122,7 @@ export function request(requestId: number, changes: Partial<ChoiceRequest> = {})
     maxTokens: 5,
     stop: [],
     cacheScope: 'project',
-    sampling: {
-      temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      seed: 1,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      repeatPenalty: 1,
-      logitBias: [],
-    },
+    sampling: greedyChoice,
     ...changes,
   };
 }
