@@ -12,7 +12,7 @@ import type { Store } from './contracts/stores/store.ts';
 import { type Authenticator, createAuthenticator } from './domain/access/authenticate.ts';
 import { type Principal, principalOf } from './domain/access/principal.ts';
 import { createPrincipalWatch, type PrincipalWatch } from './domain/access/principal-watch.ts';
-import { loadServerSecret, requireSameSecret } from './domain/access/server-secret.ts';
+import { loadServerSecrets, requireKnownSecret, rotateKeptSecret } from './domain/access/server-secret.ts';
 import { createAudit } from './domain/audit/audit.ts';
 import { createAbandonment } from './domain/completions/abandonment.ts';
 import { createCheckpoints } from './domain/completions/checkpoints.ts';
@@ -93,12 +93,12 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   );
 
   // Access
-  const serverSecret = await loadServerSecret(config.secret, dataDirectory);
-  await requireSameSecret(store.instance, serverSecret);
+  const serverSecrets = await loadServerSecrets(config);
+  await requireKnownSecret(store.instance, serverSecrets);
   const keys = createKeys({
     store,
     signals,
-    serverSecret,
+    serverSecrets,
     resolveModel: (name) => findModel(inference.models(), name)?.name,
   });
   if (config.adminKey !== undefined) await keys.ensureAdmin(config.adminKey);
@@ -106,7 +106,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   const operatorToken = randomBytes(32).toString('base64url');
   const apiKeys = store.apiKeys;
   const authenticator = opened.use(
-    createAuthenticator({ apiKeys, signals, serverSecret, operator: { token: operatorToken, principal: operator } }),
+    createAuthenticator({ apiKeys, signals, serverSecrets, operator: { token: operatorToken, principal: operator } }),
   );
   const principalWatch = opened.use(createPrincipalWatch({ apiKeys, signals }));
 
@@ -193,6 +193,11 @@ function storeOptions({ databaseUrl, dataDirectory }: Config, logger: Logger): S
 export async function migrate(config: Config): Promise<readonly string[]> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   return migrateStore(storeOptions(config, silentLogger));
+}
+
+/** Makes another server secret for the next start; where the one before is kept until every key has moved to the new one. */
+export function rotateSecret(config: Config): Promise<{ readonly previous: string }> {
+  return rotateKeptSecret(config);
 }
 
 /** The store itself, entered as the operator: what the command line uses where no server runs. It runs no completions. */

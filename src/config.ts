@@ -13,6 +13,8 @@ export interface Config {
   readonly dataDirectory: string;
   readonly adminKey: string | undefined;
   readonly secret: string | undefined;
+  /** The secret that was, during its rotation. */
+  readonly previousSecret: string | undefined;
   readonly allowedOrigins: readonly string[];
   readonly graphiql: boolean;
   readonly logLevel: LogLevel;
@@ -145,6 +147,7 @@ export function loadConfig(flags: Environment = {}, environment: Environment = p
     dataDirectory: resolve(read('SLUICE_DATA_DIR') ?? '.sluice'),
     adminKey: read('SLUICE_ADMIN_KEY'),
     secret,
+    previousSecret: read('SLUICE_PREVIOUS_SECRET'),
     allowedOrigins: parseOrigins(read('SLUICE_ALLOWED_ORIGINS')),
     graphiql: parseSwitch('SLUICE_GRAPHIQL', read('SLUICE_GRAPHIQL')) ?? isLoopback(host),
     logLevel: parseLogLevel(read('SLUICE_LOG_LEVEL') ?? 'info'),

@@ -8,6 +8,7 @@ import { addConfigCommand } from './commands/config.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addModelsCommand } from './commands/models.ts';
+import { addSecretCommand } from './commands/secret.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addUsageCommand } from './commands/usage.ts';
 import { connectionOrder } from './connect.ts';
@@ -42,6 +43,7 @@ function createProgram(terminal: Terminal): Command {
   addUsageCommand(program, terminal);
   addCompleteCommand(program, terminal);
   addMigrateCommand(program, terminal);
+  addSecretCommand(program, terminal);
   addConfigCommand(program, terminal);
   return program;
 }

@@ -31,6 +31,11 @@ export const storeSettings: readonly Setting[] = [
     flag: '--secret <secret>',
     description: 'what API keys are hashed with (default: made on the first start)',
   },
+  {
+    variable: 'SLUICE_PREVIOUS_SECRET',
+    flag: '--previous-secret <secret>',
+    description: 'the secret before, while it is replaced: keys that are hashed with it go on',
+  },
 ];
 
 export const serverSettings: readonly Setting[] = [

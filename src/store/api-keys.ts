@@ -86,6 +86,14 @@ export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
       };
     },
 
+    async rehash(from, to) {
+      const [was, is] = [Uint8Array.from(from), Uint8Array.from(to)];
+      await prisma.$transaction([
+        prisma.apiKey.updateMany({ where: { hash: was }, data: { hash: is } }),
+        prisma.apiKey.updateMany({ where: { previousHash: was }, data: { previousHash: is } }),
+      ]);
+    },
+
     async find(ids) {
       const rows = await prisma.apiKey.findMany({ where: { id: { in: possibleIds(ids) } } });
       return rows.map(apiKeyOf);

@@ -32,6 +32,8 @@ export interface ApiKeyStore {
    * was rotated away expires with its grace, and one of an archived project counts as revoked.
    */
   findByHash(hash: Uint8Array): Promise<ApiKey | undefined>;
+  /** Stores a secret under another HMAC of it, be it its key's current one or the one before; changes nothing where `from` is unknown. */
+  rehash(from: Uint8Array, to: Uint8Array): Promise<void>;
   find(ids: readonly ApiKeyId[]): Promise<readonly ApiKey[]>;
   list(filter: ApiKeyFilter, page: PageRequest<ApiKeyId>): Promise<Page<ApiKey>>;
   /** Revoking again keeps the first moment and writes no second audit event. Undefined for an unknown id. */

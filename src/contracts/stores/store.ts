@@ -45,4 +45,6 @@ export interface Page<Row> {
 export interface InstanceStore {
   /** Keeps the fingerprint on first call; later calls answer whether it is the same. */
   matchSecretFingerprint(fingerprint: string): Promise<boolean>;
+  /** Keeps `to` where `from` is kept; else changes nothing. */
+  replaceSecretFingerprint(from: string, to: string): Promise<void>;
 }

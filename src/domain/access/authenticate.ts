@@ -4,8 +4,9 @@ import type { ApiKeyId } from '../../contracts/ids.ts';
 import type { Signals } from '../../contracts/signals.ts';
 import type { ApiKey, ApiKeyStore } from '../../contracts/stores/api-keys.ts';
 import { isWellFormedSecret } from '../../lib/api-key-secret.ts';
-import { hashSecret } from '../keys/hash-secret.ts';
+import { findBySecret } from '../keys/find-by-secret.ts';
 import { type Principal, principalOf } from './principal.ts';
+import type { ServerSecrets } from './server-secret.ts';
 
 /** Turns the secret that a request carries into its principal. */
 export interface Authenticator extends Disposable {
@@ -20,14 +21,14 @@ const touchMilliseconds = 60_000;
 export interface AuthenticatorOptions {
   readonly apiKeys: ApiKeyStore;
   readonly signals: Signals;
-  readonly serverSecret: string;
+  readonly serverSecrets: ServerSecrets;
   /** The operator of this process (server.json): a secret that needs no store. */
   readonly operator?: { readonly token: string; readonly principal: Principal };
   readonly now?: () => number;
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { apiKeys, signals, serverSecret, operator, now = Date.now } = options;
+  const { apiKeys, signals, serverSecrets, operator, now = Date.now } = options;
   // Verified keys only, by their hash: a flood of unknown keys must not push out the good ones.
   const cache = new Map<string, { readonly key: ApiKey; readonly freshUntil: number }>();
   let changes = 0;
@@ -42,7 +43,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     signals.subscribe('project-changed', ({ projectId }) => forget((key) => key.projectId === projectId)),
   ];
 
-  async function lookUp(hash: Uint8Array): Promise<ApiKey | undefined> {
+  async function findByHash(hash: Uint8Array): Promise<ApiKey | undefined> {
     const name = Buffer.from(hash).toString('base64');
     const cached = cache.get(name);
     if (cached && cached.freshUntil > now()) return cached.key;
@@ -69,8 +70,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (!isWellFormedSecret(secret)) {
         throw unauthenticated('The API key is malformed: it starts with slc_ and ends with a checksum. Copy it whole.');
       }
-      const hash = hashSecret(serverSecret, secret);
-      const key = await lookUp(hash);
+      const { key, hash } = await findBySecret(secret, serverSecrets, { findByHash, rehash: apiKeys.rehash });
       if (!key) throw unauthenticated('The API key is unknown to this server.');
       if (key.revokedAt) throw unauthenticated('The API key was revoked.');
       if (key.expiresAt && key.expiresAt.getTime() <= now()) throw unauthenticated('The API key has expired.');

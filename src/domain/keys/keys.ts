@@ -6,9 +6,11 @@ import type { ApiKey, ApiKeyFilter, ApiKeyOutcome } from '../../contracts/stores
 import type { Page, PageRequest, Store } from '../../contracts/stores/store.ts';
 import { generateSecret, hintOf, isWellFormedSecret } from '../../lib/api-key-secret.ts';
 import { hasScope, type Principal, requireScope } from '../access/principal.ts';
+import type { ServerSecrets } from '../access/server-secret.ts';
 import { auditEntry } from '../audit/audit.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
 import { changedLimits, givenLimits, noLimits } from '../quotas/limits-input.ts';
+import { findBySecret } from './find-by-secret.ts';
 import { hashSecret } from './hash-secret.ts';
 import { createKeySchema, requireFuture, rotateKeySchema, updateKeySchema } from './input.ts';
 
@@ -44,13 +46,15 @@ const operatorName = 'operator';
 export interface KeysOptions {
   readonly store: Store;
   readonly signals: Signals;
-  readonly serverSecret: string;
+  readonly serverSecrets: ServerSecrets;
   /** The name of a model behind a name or an alias; undefined where there is none. */
   readonly resolveModel: (name: string) => string | undefined;
   readonly now?: () => Date;
 }
 
-export function createKeys({ store, signals, serverSecret, resolveModel, now = () => new Date() }: KeysOptions): Keys {
+export function createKeys({ store, signals, serverSecrets, resolveModel, now = () => new Date() }: KeysOptions): Keys {
+  const hashOf = (secret: string) => hashSecret(serverSecrets.current, secret);
+
   async function createBuiltIn(name: string, hint: string, hash: Uint8Array): Promise<ApiKey> {
     const at = now();
     const project = await store.projects.ensureDefault();
@@ -120,7 +124,7 @@ export function createKeys({ store, signals, serverSecret, resolveModel, now = (
           limits: { ...noLimits, ...givenLimits(limits ?? {}) },
           createdAt: at,
           expiresAt: expiresAt ?? null,
-          hash: hashSecret(serverSecret, secret),
+          hash: hashOf(secret),
         },
         auditEntry(principal, 'api-key.create', at),
       );
@@ -148,7 +152,7 @@ export function createKeys({ store, signals, serverSecret, resolveModel, now = (
       const at = now();
       const secret = generateSecret();
       const rotation = {
-        hash: hashSecret(serverSecret, secret),
+        hash: hashOf(secret),
         hint: hintOf(secret),
         at,
         graceUntil: new Date(at.getTime() + graceSeconds * 1_000),
@@ -186,17 +190,17 @@ export function createKeys({ store, signals, serverSecret, resolveModel, now = (
       if (given === undefined) {
         const { rows } = await store.apiKeys.list({}, { limit: 2, direction: 'forward' });
         if (rows.some(({ name, scopes }) => !(name === operatorName && scopes.includes('ADMIN')))) return undefined;
-      } else if (await store.apiKeys.findByHash(hashSecret(serverSecret, given))) {
+      } else if ((await findBySecret(given, serverSecrets, store.apiKeys)).key) {
         return undefined;
       }
       const secret = given ?? generateSecret();
-      const apiKey = await createBuiltIn('admin', hintOf(secret), hashSecret(serverSecret, secret));
+      const apiKey = await createBuiltIn('admin', hintOf(secret), hashOf(secret));
       return { apiKey, secret };
     },
 
     async ensureOperator() {
-      const hash = hashSecret(serverSecret, 'the operator of this machine');
-      return (await store.apiKeys.findByHash(hash)) ?? (await createBuiltIn(operatorName, 'server.json', hash));
+      const { key, hash } = await findBySecret('the operator of this machine', serverSecrets, store.apiKeys);
+      return key ?? (await createBuiltIn(operatorName, 'server.json', hash));
     },
   };
 }

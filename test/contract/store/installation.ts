@@ -23,6 +23,11 @@ export function installationContract(opened: () => TestStore, shared: boolean): 
     expect(await instance.matchSecretFingerprint('first')).toBe(true);
     expect(await instance.matchSecretFingerprint('second')).toBe(false);
     expect(await instance.matchSecretFingerprint('first')).toBe(true);
+    await instance.replaceSecretFingerprint('unknown', 'second');
+    expect(await instance.matchSecretFingerprint('first')).toBe(true);
+    await instance.replaceSecretFingerprint('first', 'second');
+    expect(await instance.matchSecretFingerprint('second')).toBe(true);
+    expect(await instance.matchSecretFingerprint('first')).toBe(false);
   });
 
   test('reads moments right whatever time zone the sessions of the server have', async () => {

@@ -21,6 +21,20 @@ export function keysContract(opened: () => TestStore): void {
     expect(await store.apiKeys.findByHash(randomBytes(32))).toBeUndefined();
   });
 
+  test('moves a secret to another hash, be it the current one of its key or the one before', async () => {
+    const { store, newKey } = opened();
+    const [current, before, moved, movedBefore, stranger] = Array.from({ length: 5 }, () => randomBytes(32));
+    const { id } = await newKey({ hash: before! });
+    const rotation = { hash: current!, hint: 'slc_efgh', at: noon, graceUntil: after(noon, 60) };
+    await store.apiKeys.rotate(id, rotation, auditOf('api-key.rotate'));
+    await store.apiKeys.rehash(current!, moved!);
+    await Promise.all([1, 2].map(() => store.apiKeys.rehash(before!, movedBefore!)));
+    await store.apiKeys.rehash(stranger!, randomBytes(32));
+    expect(await store.apiKeys.findByHash(moved!)).toMatchObject({ id, expiresAt: null });
+    expect(await store.apiKeys.findByHash(movedBefore!)).toMatchObject({ id, expiresAt: after(noon, 60) });
+    for (const gone of [current!, before!]) expect(await store.apiKeys.findByHash(gone)).toBeUndefined();
+  });
+
   test('tells a key for no model from a key for all', async () => {
     const { newKey } = opened();
     expect((await newKey({ models: [] })).models).toEqual([]);

@@ -9,6 +9,7 @@ import { noLimits } from '../../../../src/domain/quotas/limits-input.ts';
 import { generateSecret } from '../../../../src/lib/api-key-secret.ts';
 
 const serverSecret = 'a secret of the server';
+const serverSecrets = { current: serverSecret, previous: undefined };
 const secret = generateSecret();
 
 describe('authentication', () => {
@@ -46,7 +47,7 @@ describe('authentication', () => {
       },
     } as Partial<ApiKeyStore> as ApiKeyStore;
     const operator = { token: 'operator-token', principal: principalOf({ ...key, name: 'operator' }) };
-    const authenticator = createAuthenticator({ apiKeys, signals, serverSecret, operator, now: () => at });
+    const authenticator = createAuthenticator({ apiKeys, signals, serverSecrets, operator, now: () => at });
     opened.push(authenticator);
     return { authenticator, queries, change: (more: Partial<ApiKey>) => (key = { ...key, ...more }) };
   }
