@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ExecutionResult, graphql } from 'graphql';
@@ -113,6 +114,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   // Completions
   const completions = store.completions;
   const giveUp = new AbortController();
+  setMaxListeners(0, giveUp.signal); // Every settlement that waits for the database listens.
   let draining = false;
   const abandonment = opened.use(createAbandonment({ log, jobs, ...streams }));
   const checkpoints = opened.use(
