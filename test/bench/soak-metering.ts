@@ -22,7 +22,9 @@ export async function soakMetering(options: SoakOptions): Promise<MeteringSoakRe
   const engine = options.engine === 'llama' ? 'llama' : 'paced';
   const shared = { engine, config, leaseSeconds, concurrency: 24, seed: options.seed } as const;
   const undisturbed = await runOn(store, { ...shared, runs, kills: 0 });
+  console.log(JSON.stringify({ undisturbed }));
   const withKills = await runOn(store, { ...shared, runs, kills });
+  console.log(JSON.stringify({ withKills }));
   if (store === 'pglite') return { undisturbed, withKills };
   return { undisturbed, withKills, withDatabaseAway: await runOn(store, { ...shared, runs, kills: 0 }, outageSeconds) };
 }

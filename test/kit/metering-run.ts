@@ -104,7 +104,7 @@ export async function runMetering(options: MeteringOptions): Promise<MeteringRep
     if (outage) plan.set(Math.floor(runs / 2) + 1, () => takeDatabaseAway(outage));
     const planned: Promise<void>[] = [];
 
-    /** False where it was refused because the database is away: it is then to be tried again. */
+    /** False where it was refused for the moment, as OVERLOADED says: it is then to be tried again. */
     async function endOne(name: string): Promise<boolean> {
       const before = disturbances;
       const maxTokens = Math.floor(between(random, 2, longestText[engine]));
@@ -112,11 +112,14 @@ export async function runMetering(options: MeteringOptions): Promise<MeteringRep
         await endings[name]!({ client, input: input(), maxTokens, random, crashEngine: () => server!.crashEngine() });
         return true;
       } catch (error) {
-        if (disturbances === before && !disturbing) throw error;
-        if (!(error instanceof RefusedError)) return true;
-        if (error.code !== 'OVERLOADED') throw error;
-        refusedWhileAway++;
-        return false;
+        const disturbed = disturbances !== before || disturbing !== undefined;
+        if (error instanceof RefusedError) {
+          if (error.code !== 'OVERLOADED') throw error;
+          if (disturbed) refusedWhileAway++;
+          return false;
+        }
+        if (!disturbed) throw error;
+        return true;
       }
     }
 
