@@ -4,7 +4,7 @@ import { type SoakOptions, soakFlat, soakStalled, soakStreams } from './soak-str
 
 /**
  * npm run soak -- streams [--minutes 3] [--streams 200] [--engine llama|scripted]
- * npm run soak -- stalled [--readers 1000]
+ * npm run soak -- stalled [--readers 1000]    each takes the kernel about 4 MB: net.ipv4.tcp_mem must allow for it
  * npm run soak -- flat [--completions 10000]
  * npm run soak -- metering [--runs 1000] [--kills 10] [--outage 60] [--store pglite|postgres] [--engine llama|scripted]
  */
