@@ -133,7 +133,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
     services: {
       completions: createCompletions({ create, readEvents, completions, jobs }),
       models,
-      pool: createPool({ inference, jobs }),
+      pool: createPool({ inference, jobs, models, audit: store.audit }),
       keys,
       projects: createProjects({ projects: store.projects, signals }),
       usage: createUsage({ store: store.usage, signals }),
@@ -177,12 +177,16 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   };
 }
 
-function openInference({ models, baseDirectory, dataDirectory, environment }: Config, logger: Logger): LocalInference {
+function openInference(
+  { models, limits, baseDirectory, dataDirectory, environment }: Config,
+  logger: Logger,
+): LocalInference {
   return createInference({
     models,
     baseDirectory,
     modelsDirectory: join(dataDirectory, 'models'),
     environment,
+    ...(limits.modelMemoryBytes !== undefined && { memoryBytes: limits.modelMemoryBytes }),
     log: (level, message) => logger[level]({}, message),
   });
 }

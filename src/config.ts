@@ -71,6 +71,16 @@ const modelSchema = z.strictObject({
     .union([z.enum(['auto', 'max']), z.int().min(0)])
     .default('auto')
     .describe('Layers on the GPU; 0 is CPU only.'),
+  load: z
+    .enum(['start', 'demand'])
+    .default('start')
+    .describe('When it is loaded: with the server, as far as it fits, or by the first request.'),
+  keepAliveSeconds: z
+    .number()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe('How long it stays in memory without being used; null is for ever.'),
   price: priceSchema.default({ promptPerMillion: 0, completionPerMillion: 0 }),
 });
 
@@ -89,6 +99,11 @@ export const configFileSchema = z.strictObject({
       queueRequests: z.int().min(1).default(256).describe('Most waiting requests per model.'),
       queuePromptTokens: z.int().min(1).default(262_144).describe('Most waiting prompt tokens per model.'),
       queueSeconds: seconds(60, 'Longest estimated wait before new requests are refused.'),
+      modelMemoryBytes: z
+        .int()
+        .min(1)
+        .optional()
+        .describe('What the models in memory may take together; read from the GPU or the machine where absent.'),
       leaseSeconds: seconds(60, 'How long a reservation outlives its process.'),
     })
     .prefault({}),

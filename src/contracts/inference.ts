@@ -28,6 +28,12 @@ export interface Inference extends AsyncDisposable {
   acquireSlot(model: string, signal: AbortSignal): Promise<Slot>;
 
   /**
+   * Waits until the slot's model can take a job, loading it if it must; at once where it is loaded. A job is not said to run before.
+   * Throws as `load` does.
+   */
+  prepare(slot: Slot, signal: AbortSignal): Promise<void>;
+
+  /**
    * Runs one job on the slot, loading the model if it must. The slot stays the caller's: generate never disposes it.
    *
    * Order of parts: one `started`, then `delta`s, then one `finished` with the usage, and nothing after it. When the
@@ -39,7 +45,16 @@ export interface Inference extends AsyncDisposable {
    */
   generate(job: InferenceJob, slot: Slot, signal: AbortSignal): AsyncIterable<InferencePart>;
 
-  /** Whether some model can answer now (`/readyz`). */
+  /**
+   * Resolves when the model is in memory, which the wait itself makes happen. Throws MODEL_UNAVAILABLE when it cannot be loaded or
+   * never fits, and the signal's reason as soon as that aborts; the loading goes on.
+   */
+  load(model: string, signal: AbortSignal): Promise<void>;
+
+  /** Takes the model out of memory, once what runs has ended; resolves then, also where it was out already. */
+  unload(model: string): Promise<void>;
+
+  /** Whether some model can answer now, loading it first where that is configured (`/readyz`). */
   ready(): boolean;
 
   /** How the models are run now. */
@@ -146,8 +161,11 @@ export interface InferenceUsage {
 export type ModelStatus =
   /** Not in memory; the first request loads it. */
   | 'UNLOADED'
+  /** On its way into memory, which may mean waiting for room. */
   | 'LOADING'
   | 'LOADED'
+  /** It leaves when what runs has ended; requests that come meanwhile wait, and load it again. */
+  | 'UNLOADING'
   /** Its file is broken or its engine keeps crashing; `error` says so. Requests get MODEL_UNAVAILABLE. */
   | 'FAILED';
 
@@ -180,4 +198,6 @@ export interface ModelFacts {
   readonly trainContextSize: number;
   readonly vocabularySize: number;
   readonly hasChatTemplate: boolean;
+  /** Of the KV cache, over all layers, in numbers of 16 bits. */
+  readonly cacheBytesPerToken: number;
 }

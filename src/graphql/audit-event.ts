@@ -28,8 +28,11 @@ AuditEventNode.implement({
     }),
     action: t.expose('action', { type: AuditActionEnum, description: 'What was done.' }),
     targetId: t.id({
-      description: 'Global id of what it was done to.',
-      resolve: ({ action, targetId }) => encodeId(action.startsWith('project.') ? 'Project' : 'ApiKey', targetId),
+      description: 'Global id of what it was done to; of a model its name.',
+      resolve: ({ action, targetId }) =>
+        action.startsWith('model.')
+          ? targetId
+          : encodeId(action.startsWith('project.') ? 'Project' : 'ApiKey', targetId),
     }),
     project: t.field({
       type: ProjectNode,

@@ -114,8 +114,9 @@ export const ChatRoleEnum = enumOf<ChatRole>('ChatRole', 'Who speaks in a messag
 
 export const ModelStatusEnum = enumOf<ModelStatus>('ModelStatus', 'Whether a model is in memory.', {
   UNLOADED: 'Not in memory; the first request loads it.',
-  LOADING: 'Being loaded; requests wait.',
+  LOADING: 'Being loaded, or waiting for memory; requests wait.',
   LOADED: 'Ready.',
+  UNLOADING: 'Leaves memory when what runs has ended; requests that come meanwhile wait, and load it again.',
   FAILED: 'Its file is broken or its engine keeps crashing; requests get MODEL_UNAVAILABLE.',
 });
 
@@ -144,6 +145,8 @@ export const AuditActionEnum = builder.enumType('AuditAction', {
     API_KEY_REVOKE: { value: 'api-key.revoke', description: 'An API key was revoked.' },
     PROJECT_CREATE: { value: 'project.create', description: 'A project was made.' },
     PROJECT_UPDATE: { value: 'project.update', description: 'A project was changed.' },
+    MODEL_LOAD: { value: 'model.load', description: 'A model was ordered into memory.' },
+    MODEL_UNLOAD: { value: 'model.unload', description: 'A model was ordered out of memory.' },
     PROJECT_ARCHIVE: { value: 'project.archive', description: 'A project was archived.' },
   } satisfies Record<string, { value: AuditAction; description: string }>,
 });

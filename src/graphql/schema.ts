@@ -20,6 +20,8 @@ import './revoke-api-key.ts';
 import './model.ts';
 import './pool.ts';
 import './pool-events.ts';
+import './load-model.ts';
+import './unload-model.ts';
 import './tokenize.ts';
 import './completion.ts';
 import './completions.ts';

@@ -3,12 +3,16 @@ import type { Inference, ModelFacts, Slot } from '../contracts/inference.ts';
 import type { PoolChange } from '../contracts/pool.ts';
 import { createListeners } from '../lib/listeners.ts';
 import type { Environment } from './child-process.ts';
+import { probeDevice } from './device/probe.ts';
+import { readMemoryBudget } from './memory-budget.ts';
+import { neededBytes } from './memory-need.ts';
 import type { ModelConfig } from './model-config.ts';
 import { createModelHost, type ModelHost } from './model-host.ts';
 import { createModelSources } from './model-source.ts';
-import type { Log } from './protocol.ts';
+import type { Device, Log } from './protocol.ts';
 import { defaultTiming, type PoolTiming } from './replica.ts';
 import { requireTokens } from './require-tokens.ts';
+import { createResidency } from './residency.ts';
 import { createTokenizerClient, type TokenizerModelRef } from './tokenizer/client.ts';
 import { threadsPerEngine, usableCores } from './usable-cores.ts';
 
@@ -23,12 +27,17 @@ export interface InferenceOptions {
   readonly log: Log;
   /** Instead of https://huggingface.co/, for `hf:` sources. */
   readonly huggingFaceEndpoint?: string;
+  /** What all models may take together; read from the device where absent. */
+  readonly memoryBytes?: number;
   readonly timing?: Partial<PoolTiming>;
 }
 
 /** The pool: a process per replica, and one for the tokenizers. */
 export interface LocalInference extends Inference {
-  /** Loads every model, so that the first request need not wait. Never rejects: failures show in `models()`. */
+  /**
+   * Loads the models that are to be loaded with the server, as far as they fit together, so that the first request need not wait.
+   * Never rejects: failures show in `models()`.
+   */
   preload(signal?: AbortSignal): Promise<void>;
   /** Of the processes that live now; for tests and diagnostics. */
   processIds(): { readonly engines: readonly number[]; readonly tokenizer: number | undefined };
@@ -45,6 +54,21 @@ export function createInference(options: InferenceOptions): LocalInference {
   const watchers = createListeners<PoolChange>();
 
   const engines = options.models.reduce((sum, { replicas }) => sum + replicas, 0);
+  let probed: Promise<Device> | undefined;
+  /** Looked at once, by the first model that may use it. */
+  function device(): Promise<Device> {
+    if (options.models.every(({ gpuLayers }) => gpuLayers === 0)) return Promise.resolve({ type: 'none' });
+    probed ??= probeDevice({ environment, hangSeconds: timing.hangSeconds, log });
+    return probed;
+  }
+
+  const residency = createResidency({
+    budget: () =>
+      readMemoryBudget({
+        configuredBytes: options.memoryBytes,
+        device,
+      }),
+  });
   const autoThreads = threadsPerEngine(usableCores(), engines);
   for (const config of options.models) {
     hosts.set(
@@ -55,6 +79,9 @@ export function createInference(options: InferenceOptions): LocalInference {
         log,
         timing,
         autoThreads,
+        residency,
+        neededBytes: async () => neededBytes(await factsOf(hostOf(config.name)), config),
+        device,
         path: (signal) => sources.path(config, signal),
         changed: watchers.emit,
       }),
@@ -98,22 +125,30 @@ export function createInference(options: InferenceOptions): LocalInference {
     return { name: host.config.name, path, contextSize: host.config.contextSize };
   }
 
-  async function vocabularySize(model: TokenizerModelRef, signal?: AbortSignal): Promise<number> {
-    if (!factsByPath.has(model.path)) await openVocabulary(model, signal);
-    return factsByPath.get(model.path)!.vocabularySize;
+  async function factsOf(host: ModelHost, signal = disposing.signal): Promise<ModelFacts> {
+    const model = await tokenizerModel(host);
+    if (!factsByPath.has(model.path)) await tokenizer.tokenize(model, { type: 'text', text: '' }, signal);
+    return factsByPath.get(model.path)!;
   }
 
-  function openVocabulary(model: TokenizerModelRef, signal?: AbortSignal): Promise<unknown> {
-    return tokenizer.tokenize(model, { type: 'text', text: '' }, signal);
+  async function loadAtStart(host: ModelHost, signal: AbortSignal): Promise<void> {
+    const { name } = host.config;
+    try {
+      if (await host.loadIfFree(signal)) return;
+      log('warn', `model ${name}: no room beside the models before it; the first request loads it`);
+    } catch {
+      // What went wrong was logged where it did.
+    }
   }
 
   return {
     models: () => [...hosts.values()].map((host) => host.describe()),
 
     async tokenize(model, input, signal) {
-      const opened = await tokenizerModel(hostOf(model));
-      if (input.type !== 'tokens') return tokenizer.tokenize(opened, input, signal);
-      return { tokens: requireTokens(input.tokens, await vocabularySize(opened, signal), model) };
+      const host = hostOf(model);
+      if (input.type !== 'tokens') return tokenizer.tokenize(await tokenizerModel(host), input, signal);
+      const { vocabularySize } = await factsOf(host, signal);
+      return { tokens: requireTokens(input.tokens, vocabularySize, model) };
     },
 
     async acquireSlot(model, signal) {
@@ -121,26 +156,27 @@ export function createInference(options: InferenceOptions): LocalInference {
       return { model, [Symbol.dispose]: () => slot[Symbol.dispose]() } satisfies Slot;
     },
 
+    prepare: (slot, signal) => hostOf(slot.model).whenReady(signal),
+
     generate(job, slot, signal) {
       if (slot.model !== job.model) throw new Error(`a slot of ${slot.model} cannot run a job of ${job.model}`);
       return hostOf(job.model).generate(job, signal);
     },
 
-    ready: () => [...hosts.values()].some((host) => host.describe().status === 'LOADED'),
+    load: async (model, signal) => hostOf(model).load(signal),
+    unload: async (model) => hostOf(model).unload(),
 
-    pool: () => ({ models: [...hosts.values()].map((host) => host.describeReplicas()), memoryBytes: null }),
+    ready: () => [...hosts.values()].some(({ ready }) => ready),
+
+    pool: () => ({
+      models: [...hosts.values()].map((host) => host.describePooled()),
+      memoryBytes: residency.budgetBytes,
+    }),
     watchPool: watchers.add,
 
     async preload(signal = disposing.signal) {
-      await Promise.all(
-        [...hosts.values()].map(async (host) => {
-          await host.load(signal);
-          // Opens the vocabulary too, so that the facts are known.
-          await tokenizerModel(host)
-            .then((model) => openVocabulary(model, signal))
-            .catch(() => {});
-        }),
-      );
+      const atStart = [...hosts.values()].filter(({ config }) => config.load === 'start');
+      await Promise.all(atStart.map((host) => loadAtStart(host, signal)));
     },
 
     processIds: () => ({
@@ -150,6 +186,7 @@ export function createInference(options: InferenceOptions): LocalInference {
 
     async [Symbol.asyncDispose]() {
       disposing.abort();
+      residency[Symbol.dispose]();
       await Promise.all([...hosts.values(), tokenizer].map((part) => part[Symbol.asyncDispose]()));
     },
   };

@@ -3,8 +3,8 @@ import { mergeChoices } from '../lib/merge-choices.ts';
 import { createPartQueue } from './part-queue.ts';
 import type { ChoicePiece, ChoiceSampling } from './protocol.ts';
 
-/** An engine that can be given choices; where one is chosen and loaded is the caller's business. */
-export interface ChoiceEngine {
+/** An engine that can be given a choice; where one is chosen and loaded is the host's business. It is kept until disposed. */
+export interface ChoiceEngine extends Disposable {
   /** Runs one choice; the result cancels it (it then still ends with a piece, or with a failure). */
   run(work: ChoiceWork, events: ChoiceEvents): () => void;
 }
@@ -100,13 +100,11 @@ export function generateChoices(
   }
 
   async function runChoice(index: number): Promise<void> {
-    let engine: ChoiceEngine;
-    try {
-      engine = await host.engine(job.cacheScope, stopping.signal);
-    } catch (error) {
-      if (stopping.signal.aborted) return cancelUnstarted(index);
+    using engine = await host.engine(job.cacheScope, stopping.signal).catch((error: unknown) => {
+      if (stopping.signal.aborted) return undefined;
       throw error;
-    }
+    });
+    if (engine === undefined) return cancelUnstarted(index);
     if (stopping.signal.aborted) return cancelUnstarted(index);
     await new Promise<void>((resolve, reject) => {
       const cancel = engine.run(choiceWork(job, index), {

@@ -18,5 +18,9 @@ export interface ModelConfig {
   readonly threads: number | 'auto';
   /** How much of the model goes to the GPU, where there is one. */
   readonly gpuLayers: number | 'auto' | 'max';
+  /** When it is loaded: with the server, or by the first request. */
+  readonly load: 'start' | 'demand';
+  /** How long it stays in memory without being used; null is for ever. */
+  readonly keepAliveSeconds: number | null;
   readonly price: ModelPrice;
 }

@@ -1,22 +1,31 @@
+import { DomainError } from '../contracts/errors.ts';
 import type { InferenceJob, InferencePart, ModelDescription, ModelFacts, ModelStatus } from '../contracts/inference.ts';
 import type { PoolChange, PooledModel } from '../contracts/pool.ts';
 import type { Environment } from './child-process.ts';
 import { describeReplica } from './describe-replica.ts';
 import { type ChoiceEngine, generateChoices } from './generate-choices.ts';
 import type { ModelConfig } from './model-config.ts';
-import type { Log } from './protocol.ts';
+import type { Device, Log } from './protocol.ts';
 import { createReplica, type PoolTiming, type Replica } from './replica.ts';
+import type { Residency } from './residency.ts';
 import { createSlots, type Slots } from './slots.ts';
 
-/** One model of the catalogue with its slots and replicas. */
+/** One model of the catalogue with its slots and replicas, in memory as the residency lets it. */
 export interface ModelHost extends AsyncDisposable {
   readonly config: ModelConfig;
   readonly slots: Slots;
   describe(): ModelDescription;
-  describeReplicas(): PooledModel;
+  describePooled(): PooledModel;
+  /** Whether it can answer, if it may be loaded for that. */
+  readonly ready: boolean;
   generate(job: InferenceJob, signal: AbortSignal): AsyncIterable<InferencePart>;
-  /** Loads every replica; failures show in the description. */
+  /** Resolves when a replica is ready, at once where one is. */
+  whenReady(signal: AbortSignal): Promise<void>;
+  /** Loads every replica, whatever failed before; throws where none could be loaded. */
   load(signal: AbortSignal): Promise<void>;
+  /** The same where there is room without another model having to leave; says whether there was. Failures show in the description. */
+  loadIfFree(signal: AbortSignal): Promise<boolean>;
+  unload(): Promise<void>;
   engineProcessIds(): readonly number[];
   /** What the tokenizer learnt about the model's file. */
   fileOpened(facts: ModelFacts): void;
@@ -28,8 +37,12 @@ export interface ModelHostOptions {
   readonly environment: Environment;
   readonly log: Log;
   readonly timing: PoolTiming;
+  readonly residency: Residency;
+  /** What it takes in memory. */
+  readonly neededBytes: () => Promise<number>;
   /** What `threads: 'auto'` comes to. */
   readonly autoThreads: number;
+  readonly device: () => Promise<Device>;
   readonly path: (signal: AbortSignal) => Promise<string>;
   readonly changed: (change: PoolChange) => void;
 }
@@ -39,6 +52,11 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   const slots = createSlots(config.sequences * config.replicas);
   let facts: ModelFacts | undefined;
   let fileProblem: string | undefined;
+  /** Why it never fits in memory. */
+  let misfit: string | undefined;
+  let loadedBefore = false;
+
+  const changed = (type: PoolChange['type'] = 'state') => options.changed({ model: config.name, type });
 
   const replicas = Array.from({ length: config.replicas }, (_, index) =>
     createReplica({
@@ -51,37 +69,94 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         contextSize: config.contextSize,
         sequences: config.sequences,
         threads: config.threads === 'auto' ? options.autoThreads : config.threads,
-        gpuLayers: config.gpuLayers,
+        // Without a GPU, an engine need not try every way to one each time it starts.
+        gpuLayers: (await options.device()).type === 'none' ? 0 : config.gpuLayers,
       }),
-      changed: (type) => options.changed({ model: config.name, type }),
+      changed,
     }),
   );
 
-  async function engine(scope: string, signal: AbortSignal): Promise<ChoiceEngine> {
-    const ready = () => leastLoaded(replicas, config.sequences, scope);
-    const now = ready();
-    if (now !== undefined) return now;
+  const resident = options.residency.join({
+    name: config.name,
+    keepAliveSeconds: config.keepAliveSeconds,
+    bytes: options.neededBytes,
+    unload: async () => void (await Promise.all(replicas.map((replica) => replica.unload()))),
+    changed,
+  });
+
+  /** In memory until disposed, with a replica that was ready; which of them fail later is their business. */
+  async function use(signal: AbortSignal): Promise<Disposable> {
+    const held = leavingWhenBroken(await resident.use(signal).catch(noteMisfit));
     try {
-      await Promise.any(replicas.map((replica) => replica.whenReady(signal)));
+      await anyReady(signal);
+      return held;
     } catch (error) {
-      throw error instanceof AggregateError ? error.errors[0] : error;
+      held[Symbol.dispose]();
+      throw error;
     }
-    return ready() ?? engine(scope, signal);
+  }
+
+  function noteMisfit(error: unknown): never {
+    if (error instanceof DomainError && error.facts.retryAfterSeconds === undefined) {
+      misfit = error.message;
+      changed();
+    }
+    throw error;
+  }
+
+  /** What cannot be loaded needs no room. */
+  function leavingWhenBroken(held: Disposable): Disposable {
+    return {
+      [Symbol.dispose]() {
+        held[Symbol.dispose]();
+        if (replicas.every(({ state }) => state.type === 'broken')) void resident.leave();
+      },
+    };
+  }
+
+  async function anyReady(signal: AbortSignal): Promise<void> {
+    if (!replicas.some(({ state }) => state.type === 'ready')) {
+      await Promise.any(replicas.map((replica) => replica.whenReady(signal))).catch((error) => {
+        throw error instanceof AggregateError ? error.errors[0] : error;
+      });
+    }
+    loadedBefore = true;
+    misfit = undefined;
+    resident.loaded();
+  }
+
+  async function engine(scope: string, signal: AbortSignal): Promise<ChoiceEngine> {
+    const held = await use(signal);
+    const replica = leastLoaded(replicas, config.sequences, scope);
+    if (replica === undefined) {
+      held[Symbol.dispose]();
+      return engine(scope, signal);
+    }
+    return { run: replica.run, [Symbol.dispose]: held[Symbol.dispose] };
+  }
+
+  async function loadAll(signal: AbortSignal): Promise<void> {
+    for (const replica of replicas) replica.forgive();
+    await Promise.allSettled(replicas.map((replica) => replica.whenReady(signal)));
+    signal.throwIfAborted();
+    await anyReady(signal);
   }
 
   function noteFileProblem(message: string | undefined): void {
     if (fileProblem === message) return;
     fileProblem = message;
-    options.changed({ model: config.name, type: 'state' });
+    changed();
   }
 
   function status(): { status: ModelStatus; error?: string } {
+    if (resident.state === 'leaving') return { status: 'UNLOADING' };
     const states = replicas.map((replica) => replica.state);
     if (states.some(({ type }) => type === 'ready')) return { status: 'LOADED' };
     if (states.some(({ type }) => type === 'loading' || type === 'crashed')) return { status: 'LOADING' };
     const broken = states.find((state) => state.type === 'broken');
-    const error = broken?.message ?? fileProblem;
-    return error === undefined ? { status: 'UNLOADED' } : { status: 'FAILED', error };
+    const error = broken?.message ?? fileProblem ?? misfit;
+    if (error !== undefined) return { status: 'FAILED', error };
+    return { status: resident.state === 'waiting' ? 'LOADING' : 'UNLOADED' };
   }
 
   return {
@@ -98,26 +173,42 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       price: config.price,
       ...(facts && { facts }),
     }),
-    describeReplicas: () => ({
+    describePooled: () => ({
       name: config.name,
       aliases: config.aliases,
       ...status(),
-      reservedBytes: 0,
+      reservedBytes: resident.bytes,
       replicas: replicas.map((replica, index) => describeReplica(replica, index, config.sequences)),
     }),
+    get ready() {
+      const now = status().status;
+      if (now === 'LOADED') return true;
+      const broken = now === 'FAILED' || replicas.some(({ state }) => state.type === 'crashed');
+      return !broken && (config.load === 'demand' || (loadedBefore && resident.state !== 'in'));
+    },
     generate: (job, signal) =>
       generateChoices(job, { engine, extraSlot: (signal) => slots.acquire('extra', signal) }, signal),
-    async load(signal) {
-      await Promise.allSettled(replicas.map((replica) => replica.whenReady(signal)));
+    async whenReady(signal) {
+      using _held = await use(signal);
     },
+    async load(signal) {
+      using _held = leavingWhenBroken(await resident.use(signal).catch(noteMisfit));
+      await loadAll(signal);
+    },
+    async loadIfFree(signal) {
+      const held = await resident.useIfFree().catch(noteMisfit);
+      if (held === undefined) return false;
+      using _held = leavingWhenBroken(held);
+      await loadAll(signal);
+      return true;
+    },
+    unload: () => resident.leave(),
     engineProcessIds: () => replicas.flatMap(({ pid }) => pid ?? []),
     fileOpened(opened) {
       facts = opened;
       noteFileProblem(undefined);
     },
-    fileUnreadable(message) {
-      noteFileProblem(message);
-    },
+    fileUnreadable: noteFileProblem,
     async [Symbol.asyncDispose]() {
       await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()));
     },

@@ -90,6 +90,17 @@ export type TokenizerRefusal =
   | { readonly reason: 'unreadable'; readonly message: string }
   | { readonly reason: 'failed'; readonly message: string };
 
+export interface ToDeviceProbe {
+  readonly type: 'ping';
+}
+
+export type FromDeviceProbe = { readonly type: 'device'; readonly device: Device } | FromAnyChild;
+
+export type Device =
+  | { readonly type: 'none' | 'unknown' }
+  /** Of all GPUs together: their memory, and what of it is main memory as well. */
+  | { readonly type: 'gpu'; readonly totalBytes: number; readonly unifiedBytes: number };
+
 export type FromAnyChild =
   /** `step` is there while work is being done, and rises with every step of it. */
   | { readonly type: 'pong'; readonly step?: number }

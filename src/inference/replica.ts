@@ -10,7 +10,7 @@ import type { EngineSettings, FromEngine, Log, ToEngine } from './protocol.ts';
 import { withoutFolders } from './without-folders.ts';
 
 /**
- * One engine process of a model, kept alive:
+ * One engine process of a model, kept alive; `unload` takes every state but broken back to unloaded:
  *
  *     unloaded ──load──▶ loading ──────▶ ready
  *                          │ ▲             │
@@ -45,6 +45,10 @@ export interface Replica extends AsyncDisposable {
   /** Resolves when it is ready; rejects when its start fails, or with the signal's reason. */
   whenReady(signal: AbortSignal): Promise<void>;
   run(work: ChoiceWork, events: ChoiceEvents): () => void;
+  /** Ends the process, on which nothing may run; resolves when it is gone. */
+  unload(): Promise<void>;
+  /** Forgets past failures, so that the next wait tries again at once. */
+  forgive(): void;
 }
 
 export interface ReplicaOptions {
@@ -95,6 +99,8 @@ export function createReplica(options: ReplicaOptions): Replica {
   let lastScope: string | undefined;
   let facts: EngineFacts | undefined;
   let restarts = 0;
+  /** Rises with every start and stop, so that what comes of an earlier one is ignored. */
+  let turn = 0;
   const tokenRate = createRate(rateWindowSeconds);
 
   function enter(next: ReplicaState, type: PoolChange['type'] = 'state'): void {
@@ -104,18 +110,19 @@ export function createReplica(options: ReplicaOptions): Replica {
   }
 
   async function load(): Promise<void> {
+    const ownTurn = ++turn;
     enter({ type: 'loading' });
     let settings: EngineSettings;
     try {
       settings = await options.settings(disposing.signal);
     } catch (error) {
-      if (disposing.signal.aborted) return;
+      if (ownTurn !== turn) return;
       const message = error instanceof Error ? error.message : String(error);
       log('error', `${label}: ${message}`);
       giveUp('file', message, timing.reloadSeconds);
       return;
     }
-    if (disposing.signal.aborted) return;
+    if (ownTurn !== turn) return;
     let loadFailure: string | undefined;
     child = startChild<ToEngine, FromEngine>({
       entry: siblingEntry(import.meta.url, 'child/main'),
@@ -125,6 +132,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       stallSeconds: timing.stallSeconds,
       log,
       receive(message) {
+        if (ownTurn !== turn) return;
         switch (message.type) {
           case 'loaded':
             facts = message.facts;
@@ -158,8 +166,8 @@ export function createReplica(options: ReplicaOptions): Replica {
         }
       },
       ended(reason) {
+        if (ownTurn !== turn) return;
         child = undefined;
-        if (disposing.signal.aborted) return;
         if (loadFailure !== undefined) {
           const { modelPath } = settings;
           log('error', `${label}: ${modelPath}: ${loadFailure}`);
@@ -257,7 +265,23 @@ export function createReplica(options: ReplicaOptions): Replica {
       return () => child?.send({ type: 'cancel', requestId });
     },
 
+    async unload() {
+      if (state.type === 'broken') return;
+      turn += 1;
+      clearTimeout(restart);
+      const leaving = child;
+      child = undefined;
+      enter({ type: 'unloaded' });
+      await leaving?.[Symbol.asyncDispose]();
+    },
+
+    forgive() {
+      crashTimes = [];
+      if (state.type === 'broken') enter({ type: 'unloaded' });
+    },
+
     async [Symbol.asyncDispose]() {
+      turn += 1;
       disposing.abort();
       clearTimeout(restart);
       const error = new DomainError('MODEL_UNAVAILABLE', 'The engine was stopped.', { retryAfterSeconds: 1 });

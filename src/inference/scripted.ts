@@ -48,6 +48,9 @@ interface Host {
   readonly slots: Slots;
   broken: string | undefined;
   running: number;
+  loaded: boolean;
+  /** Called when nothing runs any more. */
+  readonly leaving: Set<() => void>;
 }
 
 /** Words get their numbers as they are first seen; those of no word yet are empty. */
@@ -62,7 +65,15 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
   const hosts = new Map<string, Host>();
   for (const model of models) {
     const contextSize = model.contextSize ?? 1024;
-    hosts.set(model.name, { model, contextSize, slots: createSlots(model.slots ?? 4), broken: undefined, running: 0 });
+    hosts.set(model.name, {
+      model,
+      contextSize,
+      slots: createSlots(model.slots ?? 4),
+      broken: undefined,
+      running: 0,
+      loaded: true,
+      leaving: new Set(),
+    });
   }
   const vocabulary = createWordVocabulary();
   const gate = createGate();
@@ -79,6 +90,21 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
   function checkUsable(host: Host): void {
     if (host.broken === undefined) return;
     throw new DomainError('MODEL_UNAVAILABLE', `The model is not available: ${host.broken}.`, { retryAfterSeconds: 1 });
+  }
+
+  function load(host: Host): void {
+    checkUsable(host);
+    if (host.loaded) return;
+    host.loaded = true;
+    watchers.emit({ model: host.model.name, type: 'state' });
+  }
+
+  function unloadIdle(host: Host): void {
+    if (host.leaving.size === 0 || host.running > 0) return;
+    host.loaded = false;
+    for (const left of host.leaving) left();
+    host.leaving.clear();
+    watchers.emit({ model: host.model.name, type: 'state' });
   }
 
   async function produce(host: Host, work: ChoiceWork, events: ChoiceEvents, cancelled: AbortSignal): Promise<void> {
@@ -118,9 +144,11 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
         void produce(host, work, events, control.signal).finally(() => {
           running.delete(control);
           host.running -= 1;
+          unloadIdle(host);
         });
         return () => control.abort();
       },
+      [Symbol.dispose]() {},
     };
   }
 
@@ -169,6 +197,10 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
       return { model, [Symbol.dispose]: () => slot[Symbol.dispose]() };
     },
 
+    async prepare(slot) {
+      load(hostOf(slot.model));
+    },
+
     generate(job, _slot, signal) {
       const host = hostOf(job.model);
       jobs.push(job);
@@ -177,13 +209,26 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
         job,
         {
           async engine() {
-            checkUsable(host);
+            load(host);
             return engineOf(host);
           },
           extraSlot: (signal) => host.slots.acquire('extra', signal),
         },
         signal,
       );
+    },
+
+    async load(model) {
+      load(hostOf(model));
+    },
+
+    unload(model) {
+      const host = hostOf(model);
+      return new Promise((resolve) => {
+        host.leaving.add(resolve);
+        watchers.emit({ model, type: 'state' });
+        unloadIdle(host);
+      });
     },
 
     ready: () => [...hosts.values()].some((host) => host.broken === undefined),
@@ -198,12 +243,14 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
   };
 }
 
-function describe({ model, contextSize, slots, broken }: Host): ModelDescription {
+function describe({ model, contextSize, slots, broken, loaded, leaving }: Host): ModelDescription {
   return {
     name: model.name,
     aliases: model.aliases ?? [],
     source: 'scripted:',
-    ...(broken === undefined ? { status: 'LOADED' } : { status: 'FAILED', error: broken }),
+    ...(broken === undefined
+      ? { status: leaving.size > 0 ? 'UNLOADING' : loaded ? 'LOADED' : 'UNLOADED' }
+      : { status: 'FAILED', error: broken }),
     contextSize,
     defaultMaxTokens: model.defaultMaxTokens ?? 16,
     slots: slots.total,
@@ -215,6 +262,7 @@ function describe({ model, contextSize, slots, broken }: Host): ModelDescription
       trainContextSize: contextSize,
       vocabularySize,
       hasChatTemplate: model.hasChatTemplate ?? true,
+      cacheBytesPerToken: 0,
     },
   };
 }
@@ -224,7 +272,7 @@ function describePooled(host: Host): PooledModel {
   const failure = error === undefined ? {} : { error };
   const replica = {
     index: 0,
-    state: error === undefined ? ('READY' as const) : ('FAILED' as const),
+    state: error !== undefined ? ('FAILED' as const) : host.loaded ? ('READY' as const) : ('UNLOADED' as const),
     ...failure,
     slots,
     slotsBusy: host.running,

@@ -7,6 +7,10 @@ import { possibleIds } from './rows.ts';
 
 export function createAudit(prisma: PrismaClient): AuditStore {
   return {
+    async record(event) {
+      await prisma.auditEvent.create({ data: auditRow(event) });
+    },
+
     list({ projectId, action }, page) {
       return readPage(
         page,

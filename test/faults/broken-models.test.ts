@@ -68,7 +68,7 @@ describe('models whose files are no good', () => {
   });
 
   it('do not keep the others from answering', async () => {
-    expect((await fetch(`${app.url}/readyz`)).status).toBe(200);
+    await waitFor('the server to be ready', async () => (await fetch(`${app.url}/readyz`)).ok, 30_000);
     expect((await complete(client, { model: 'good', prompt: 'Hello', maxTokens: 2 })).status).toBe('SUCCEEDED');
   });
 });

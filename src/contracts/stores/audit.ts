@@ -2,7 +2,7 @@ import type { ApiKeyId, AuditEventId, ProjectId } from '../ids.ts';
 import type { JsonValue } from './completions.ts';
 import type { Page, PageRequest } from './store.ts';
 
-/** What an administrative change writes, in its own transaction. Never holds a secret, a prompt or an output. */
+/** What an administrative change writes, in its own transaction where it changes the store. Never holds a secret, a prompt or an output. */
 export interface AuditEntry {
   readonly id: AuditEventId;
   readonly at: Date;
@@ -19,10 +19,13 @@ export const auditActions = [
   'project.create',
   'project.update',
   'project.archive',
+  'model.load',
+  'model.unload',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 
 export interface AuditEvent extends AuditEntry {
+  /** Its id; of a model its name. */
   readonly targetId: string;
   readonly projectId: ProjectId | null;
   readonly before: JsonValue;
@@ -30,6 +33,8 @@ export interface AuditEvent extends AuditEntry {
 }
 
 export interface AuditStore {
+  /** For a change of what the store does not hold: written before it is made. */
+  record(event: AuditEvent): Promise<void>;
   list(filter: AuditFilter, page: PageRequest<AuditEventId>): Promise<Page<AuditEvent>>;
   find(ids: readonly AuditEventId[]): Promise<readonly AuditEvent[]>;
 }

@@ -15,9 +15,9 @@ import { type Settle, settlementFromStore } from './settle.ts';
 /**
  * Runs jobs: waits for a free slot, claims a job for it, drives the engine and writes the token log. One attempt:
  *
- *     claim ─▶ start in the store ─▶ first delta … last delta ─▶ slot given back ─▶ settlement ─▶ terminal event
+ *     claim ─▶ model in memory ─▶ start in the store ─▶ first delta … last delta ─▶ slot given back ─▶ settlement ─▶ terminal event
  *
- * The store learns of the start while the engine evaluates the prompt, and before the first token is shown: a job that may have
+ * A completion whose model is being loaded is QUEUED still, to its readers as to the store. The store learns of the start while the engine evaluates the prompt, and before the first token is shown: a job that may have
  * shown tokens is never run again. After that, deltas never wait for the database.
  */
 export interface Runner extends AsyncDisposable {
@@ -72,12 +72,15 @@ export function createRunner(options: RunnerOptions): Runner {
 
   async function runClaim(claim: Claim, slot: Slot): Promise<void> {
     const { job, epoch } = claim;
-    const startedAt = now();
+    let startedAt: Date | null = null;
     const progress = createProgress(job.inference.n, job.inference.promptTokens.length, now);
     checkpoints.addRunning(job.completionId, epoch, progress);
     let ending: Ending | null;
     try {
-      ending = await generate(claim, slot, progress, startedAt);
+      ending = await generate(claim, slot, progress, () => {
+        startedAt = now();
+        return startedAt;
+      });
     } finally {
       slot[Symbol.dispose]();
       await claim.done();
@@ -93,19 +96,21 @@ export function createRunner(options: RunnerOptions): Runner {
       choices: progress.choices(),
       usage: progress.usage(),
       startedAt,
-      firstTokenAt: progress.firstTokenAt,
+      firstTokenAt: startedAt && progress.firstTokenAt,
       finishedAt: now(),
       terminalSeq: ((await log.lastSeq(job.completionId)) ?? progress.lastSeq) + 1,
       textIndex: progress.textIndex(),
     });
   }
 
-  async function generate(claim: Claim, slot: Slot, progress: Progress, startedAt: Date): Promise<Ending | null> {
+  async function generate(claim: Claim, slot: Slot, progress: Progress, begin: () => Date): Promise<Ending | null> {
     const { job, epoch, signal } = claim;
     const id = job.completionId;
-    const started = untilAnswered(() => completions.start(id, epoch, startedAt), signal);
-    started.catch(() => {}); // Awaited below, before the first token is shown.
     try {
+      await inference.prepare(slot, signal);
+      const startedAt = begin();
+      const started = untilAnswered(() => completions.start(id, epoch, startedAt), signal);
+      started.catch(() => {}); // Awaited below, before the first token is shown.
       for await (const part of inference.generate(job.inference, slot, signal)) {
         switch (part.type) {
           case 'started':

@@ -57,6 +57,8 @@ const table: Readonly<Record<string, Partial<Record<FieldRule, string>>>> = {
   PoolModel: { seen: 'aliases error name oldestWaitSeconds replicas reservedBytes status waiting' },
   PoolReplica: { seen: 'engine error index restarts retryAt slots slotsBusy state tokensPerSecond' },
   EngineFacts: { seen: 'cacheType device flashAttention gpuLayers gpuMemoryBytes layers memoryBytes threads' },
+  LoadModelPayload: { seen: 'model' },
+  UnloadModelPayload: { seen: 'model' },
   PoolEvent: { seen: 'at model type' },
   TokenizeResult: { seen: 'contextSize count model tokens' },
 

@@ -53,6 +53,7 @@ function syntheticInference(source: Producer): Inference {
         events.piece({ text: '', tokens: 0, finishReason: 'CANCELLED' });
       };
     },
+    [Symbol.dispose]() {},
   };
   const described = createScriptedInference([{ name: 'synthetic', contextSize: unlimited, slots: 4_096 }]);
   return {

@@ -41,6 +41,8 @@ const scopeOfRoot: Record<string, Scope | 'any key'> = {
   'mutation.createProject': 'ADMIN',
   'mutation.updateProject': 'ADMIN',
   'mutation.archiveProject': 'ADMIN',
+  'mutation.loadModel': 'ADMIN',
+  'mutation.unloadModel': 'ADMIN',
   'subscription.completionEvents': 'COMPLETIONS',
   'subscription.poolEvents': 'ADMIN',
   'subscription.usageEvents': 'USAGE_READ',

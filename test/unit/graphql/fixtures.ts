@@ -140,6 +140,8 @@ export function fakeServices(changes: { [Name in keyof Services]?: Partial<Servi
     pool: {
       status: async () => ({ models: [], memoryBytes: null }),
       events: (_principal, signal) => silence<PoolEvent>(signal),
+      load: async () => model,
+      unload: async () => model,
       ...changes.pool,
     },
     keys: {

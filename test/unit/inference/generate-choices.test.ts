@@ -18,6 +18,7 @@ interface Run {
 function openHost(extraSlots = 0) {
   const runs: Run[] = [];
   let free = extraSlots;
+  let released = 0;
   const host: ChoiceHost = {
     async engine() {
       return {
@@ -28,6 +29,9 @@ function openHost(extraSlots = 0) {
             run.cancelled = true;
             events.piece({ text: '', tokens: 0, finishReason: 'CANCELLED' });
           };
+        },
+        [Symbol.dispose]() {
+          released += 1;
         },
       };
     },
@@ -44,7 +48,7 @@ function openHost(extraSlots = 0) {
       });
     },
   };
-  return { host, runs, freeSlots: () => free };
+  return { host, runs, freeSlots: () => free, held: () => runs.length - released };
 }
 
 const forever = new AbortController().signal;
@@ -140,7 +144,7 @@ describe('choices of a job', () => {
     expect(seen.at(-1)).toMatchObject({ type: 'finished', usage: { completionTokens: 3 } });
   });
 
-  it('give every extra slot back when they end, fail or are left', async () => {
+  it('give every extra slot and every engine back when they end, fail or are left', async () => {
     const ended = openHost(2);
     const all = collect(generateChoices(job({ n: 3 }), ended.host, forever));
     await turn();
@@ -148,6 +152,7 @@ describe('choices of a job', () => {
     await all.done;
     await turn();
     expect(ended.freeSlots()).toBe(2);
+    expect(ended.held()).toBe(0);
 
     const failed = openHost(2);
     const failing = collect(generateChoices(job({ n: 5 }), failed.host, forever));
@@ -165,6 +170,7 @@ describe('choices of a job', () => {
     await turn();
     expect(left.runs.every(({ cancelled }) => cancelled)).toBe(true);
     expect(left.freeSlots()).toBe(2);
+    expect(left.held()).toBe(0);
   });
 
   it('are all told about before a failure, with what they had gained', async () => {

@@ -1,0 +1,36 @@
+import { siblingEntry } from '../../lib/sibling-entry.ts';
+import { type Environment, startChild } from '../child-process.ts';
+import type { Device, FromDeviceProbe, Log, ToDeviceProbe } from '../protocol.ts';
+
+export interface ProbeOptions {
+  readonly environment: Environment;
+  readonly hangSeconds: number;
+  readonly log: Log;
+}
+
+/** What GPUs there are; unknown where looking at them failed. */
+export async function probeDevice({ environment, hangSeconds, log }: ProbeOptions): Promise<Device> {
+  const { promise, resolve } = withResolver<Device>();
+  await using _child = startChild<ToDeviceProbe, FromDeviceProbe>({
+    entry: siblingEntry(import.meta.url, 'main'),
+    label: 'device probe',
+    environment,
+    hangSeconds,
+    stallSeconds: Number.POSITIVE_INFINITY,
+    log,
+    receive: ({ device }) => resolve(device),
+    ended(reason) {
+      log('warn', `device probe ${reason}: whether there is a GPU is left to each engine`);
+      resolve({ type: 'unknown' });
+    },
+  });
+  return await promise;
+}
+
+function withResolver<T>() {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
