@@ -12,7 +12,9 @@ import type { InferenceJob } from './inference.ts';
  *        │           └─ cancel/deadline ┴─▶ waiting: handed out by `dropped`, then gone
  *        └─ dispose: gone                   claimed: the claim's signal aborts; the claimant ends it and calls done
  *
- * - Fair between keys: a key's next job waits for at most one job of each other key, whatever those have queued.
+ * - Fair between keys, in tokens (prompt + n × maxTokens): while two keys both have jobs waiting, neither starts more tokens than the
+ *   other by more than one job of each, whatever they have queued. A key whose line was empty waits for
+ *   at most one job of each other key.
  *   Within a key: higher priority first, then older first.
  * - Bounded per model by waiting requests, by their prompt tokens and by the estimated wait.
  */

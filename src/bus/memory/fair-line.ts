@@ -1,28 +1,39 @@
 import { Heap } from '../../lib/heap.ts';
-import { LinkedList, type LinkedNode } from '../../lib/linked-list.ts';
 
 export interface Waiting {
   readonly key: string;
   readonly priority: number;
   /** Rises with every arrival. */
   readonly arrival: number;
+  /** What its key's turn costs: the tokens that it may take, at least 1. */
+  readonly tokens: number;
 }
 
-interface KeyLine<T> {
+/** A key's account: `due` is the line's time at which its next item may start, `turn` tells accounts with the same due apart. */
+interface Account {
+  due: number;
+  turn: number;
+}
+
+interface KeyLine<T> extends Account {
   readonly key: string;
   readonly waiting: Heap<T>;
-  /** Its place among the turns. */
-  turn: LinkedNode<KeyLine<T>> | undefined;
 }
 
 /**
- * Who is next. Keys take turns: each start moves its key behind the others, and a key that had nothing waiting joins at the end, so
- * between two starts of a key that waits every other key starts at most once. Within a key: higher priority, then earlier arrival.
+ * Who is next. Keys share in tokens: the line's time is counted in tokens, each start puts its key's next one off by what the item may
+ * take, and the key that is due first goes first. So of two keys that both have something waiting, neither gets ahead of the
+ * other by more than one item of each, however long their items are (start-time fair queueing). A key that had nothing waiting joins at
+ * the present time: it saves nothing up, and owes for what it started last. Within a key: higher priority, then earlier arrival.
  */
 export class FairLine<T extends Waiting> {
   readonly #keys = new Map<string, KeyLine<T>>();
   /** Keys with something waiting, the next one first. */
-  readonly #turns = new LinkedList<KeyLine<T>>();
+  readonly #turns = new Heap<KeyLine<T>>(isDueFirst);
+  /** Keys with nothing waiting that are due later than now. */
+  readonly #owing = new Map<string, Account>();
+  #now = 0;
+  #turn = 0;
   #size = 0;
 
   get size(): number {
@@ -32,22 +43,25 @@ export class FairLine<T extends Waiting> {
   push(item: T): void {
     let line = this.#keys.get(item.key);
     if (!line) {
-      line = { key: item.key, waiting: new Heap<T>(goesFirst), turn: undefined };
-      line.turn = this.#turns.push(line);
+      line = { key: item.key, waiting: new Heap<T>(goesFirst), ...this.#accountOf(item.key) };
       this.#keys.set(item.key, line);
+      this.#turns.push(line);
     }
     line.waiting.push(item);
     this.#size += 1;
   }
 
   shift(): T | undefined {
-    const line = this.#turns.first;
+    const line = this.#turns.shift();
     const item = line?.waiting.shift();
     if (!line || !item) return undefined;
     this.#size -= 1;
-    this.#leaveTurns(line);
-    if (line.waiting.size > 0) line.turn = this.#turns.push(line);
-    else this.#keys.delete(line.key);
+    this.#now = line.due;
+    line.due += item.tokens;
+    line.turn = ++this.#turn;
+    if (line.waiting.size > 0) this.#turns.push(line);
+    else this.#leave(line);
+    this.#forgetSettled();
     return item;
   }
 
@@ -57,40 +71,64 @@ export class FairLine<T extends Waiting> {
     if (!line?.waiting.remove(item)) return false;
     this.#size -= 1;
     if (line.waiting.size === 0) {
-      this.#leaveTurns(line);
-      this.#keys.delete(line.key);
+      this.#turns.remove(line);
+      this.#leave(line);
     }
     return true;
   }
 
   /** How many of the waiting start before the item, which must be one of them. */
   positionOf(item: T): number {
-    const own = this.#keys.get(item.key);
-    if (!own) throw new Error('the item does not wait');
-    let rank = 0;
-    for (const other of own.waiting) if (goesFirst(other, item)) rank += 1;
-    let position = rank;
-    let ownTurnSeen = false;
-    for (const line of this.#turns) {
-      if (line === own) ownTurnSeen = true;
-      else position += Math.min(line.waiting.size, ownTurnSeen ? rank : rank + 1);
+    let position = 0;
+    for (const other of this.inStartOrder()) {
+      if (other === item) return position;
+      position += 1;
     }
-    return position;
+    throw new Error('the item does not wait');
   }
 
   /** All of the waiting, in the order in which they start. */
   *inStartOrder(): Generator<T, void, undefined> {
-    let round = [...this.#turns].map(({ waiting }) => [...waiting].sort((a, b) => (goesFirst(a, b) ? 1 : -1)));
-    while (round.length > 0) {
-      for (const line of round) yield line.pop()!;
-      round = round.filter((line) => line.length > 0);
+    const turns = new Heap<Foretold<T>>(isDueFirst);
+    for (const { due, turn, waiting } of this.#keys.values()) {
+      turns.push({ due, turn, left: [...waiting].sort((a, b) => (goesFirst(a, b) ? 1 : -1)) });
+    }
+    let turn = this.#turn;
+    for (let next = turns.shift(); next; next = turns.shift()) {
+      const item = next.left.pop()!;
+      yield item;
+      next.due += item.tokens;
+      next.turn = ++turn;
+      if (next.left.length > 0) turns.push(next);
     }
   }
 
-  #leaveTurns(line: KeyLine<T>): void {
-    if (line.turn) this.#turns.remove(line.turn);
-    line.turn = undefined;
+  #accountOf(key: string): Account {
+    const owing = this.#owing.get(key);
+    this.#owing.delete(key);
+    return owing ?? { due: this.#now, turn: ++this.#turn };
   }
+
+  #leave({ key, due, turn }: KeyLine<T>): void {
+    this.#keys.delete(key);
+    if (due > this.#now) this.#owing.set(key, { due, turn });
+  }
+
+  /** In the order in which they left, which is nearly that of their dues: what stays a little longer is harmless. */
+  #forgetSettled(): void {
+    for (const [key, { due }] of this.#owing) {
+      if (due > this.#now) return;
+      this.#owing.delete(key);
+    }
+  }
+}
+
+interface Foretold<T> extends Account {
+  readonly left: T[];
+}
+
+function isDueFirst(a: Account, b: Account): boolean {
+  return a.due === b.due ? a.turn < b.turn : a.due < b.due;
 }
 
 function goesFirst(a: Waiting, b: Waiting): boolean {

@@ -98,6 +98,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
       enqueuedAt: clock().getTime(),
       key: job.apiKeyId,
       priority: job.priority,
+      tokens: reservedTokens(job),
       arrival: arrivals,
       deadline: job.deadline.getTime(),
       claim: undefined,
@@ -237,6 +238,11 @@ function depthOf({ model, waiting }: ModelLine): LineDepth {
   let oldest = Number.POSITIVE_INFINITY;
   for (const { enqueuedAt } of waiting.inStartOrder()) oldest = Math.min(oldest, enqueuedAt);
   return { model, waiting: waiting.size, oldestSince: new Date(oldest) };
+}
+
+/** What the job may take: its prompt, and every choice to its end. */
+function reservedTokens({ inference }: Job): number {
+  return inference.promptTokens.length + inference.n * inference.maxTokens;
 }
 
 const closedMessage = 'the waiting line is closed';

@@ -90,7 +90,7 @@ export function describeJobsInAnyOrder(name: string, open: OpenJobs, runs: numbe
       );
     });
 
-    test('while a key waits for its next start, every other key starts at most once', async () => {
+    test('while a key waits for its next start, every other key starts at most once, where all ask for as much', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
           await using jobs = await open(roomy);

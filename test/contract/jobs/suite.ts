@@ -23,7 +23,7 @@ export const forever = () => new AbortController().signal;
 
 export function jobOf(
   name: string,
-  details: { key?: string; priority?: number; deadline?: Date; model?: string } = {},
+  details: { key?: string; priority?: number; deadline?: Date; model?: string; maxTokens?: number } = {},
 ): Job {
   const completionId = name as CompletionId;
   return {
@@ -38,7 +38,7 @@ export function jobOf(
       cacheScope: 'project' as ProjectId,
       promptTokens: [1, 2, 3],
       n: 1,
-      maxTokens: 16,
+      maxTokens: details.maxTokens ?? 16,
       stop: [],
       sampling: greedy,
     },
@@ -149,7 +149,7 @@ export function describeJobs(name: string, open: OpenJobs): void {
   });
 
   describe(`${name} jobs: order`, () => {
-    test('keys take turns, whatever one of them has queued', async () => {
+    test('keys that ask for as much take turns, whatever one of them has queued', async () => {
       await using jobs = await open(roomy);
       for (const flood of ['a1', 'a2', 'a3', 'a4']) await enqueue(jobs, jobOf(flood, { key: 'a' }));
       for (const late of ['b1', 'b2']) await enqueue(jobs, jobOf(late, { key: 'b' }));
@@ -157,6 +157,14 @@ export function describeJobs(name: string, open: OpenJobs): void {
       const expected = ['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4'];
       expect(await namesOf(jobs)).toEqual(expected);
       expect(await claimNames(jobs, expected.length)).toEqual(expected);
+    });
+
+    test('keys that ask for more take fewer turns: they share in tokens', async () => {
+      await using jobs = await open(roomy);
+      for (let each = 0; each < 4; each += 1) await enqueue(jobs, jobOf(`long ${each}`, { key: 'a', maxTokens: 97 }));
+      for (let each = 0; each < 40; each += 1) await enqueue(jobs, jobOf(`short ${each}`, { key: 'b', maxTokens: 7 }));
+      const started = await claimNames(jobs, 22);
+      expect(started.filter((name) => name.startsWith('long'))).toHaveLength(2);
     });
 
     test('within a key higher priority goes first, then the older; another key is not overtaken', async () => {

@@ -6,18 +6,21 @@ const arrivals = fc.array(
   fc.record({
     key: fc.constantFrom('a', 'b', 'c', 'd'),
     priority: fc.nat(2),
+    tokens: fc.constantFrom(1, 10, 10, 25),
     startsBefore: fc.nat(1),
     leaves: fc.boolean(),
   }),
   { maxLength: 40 },
 );
 
-function lineOf(steps: readonly { key: string; priority: number; startsBefore: number; leaves: boolean }[]) {
+type Step = Omit<Waiting, 'arrival'> & { readonly startsBefore: number; readonly leaves: boolean };
+
+function lineOf(steps: readonly Step[]) {
   const line = new FairLine<Waiting>();
   const waiting = new Set<Waiting>();
-  for (const [arrival, { key, priority, startsBefore, leaves }] of steps.entries()) {
+  for (const [arrival, { key, priority, tokens, startsBefore, leaves }] of steps.entries()) {
     for (let start = 0; start < startsBefore; start += 1) waiting.delete(line.shift()!);
-    const item = { key, priority, arrival };
+    const item = { key, priority, tokens, arrival };
     line.push(item);
     waiting.add(item);
     if (leaves) {
@@ -46,4 +49,38 @@ test('the order that is foretold is the order of the starts, and every position 
       expect(line.size).toBe(0);
     }),
   );
+});
+
+test('keys share in tokens: long requests of one and short ones of another take the same', () => {
+  const line = new FairLine<Waiting>();
+  let arrival = 0;
+  const push = (key: string, tokens: number) => line.push({ key, priority: 0, tokens, arrival: ++arrival });
+  for (let each = 0; each < 20; each++) push('long', 1_000);
+  for (let each = 0; each < 400; each++) push('short', 50);
+  const taken = { long: 0, short: 0 };
+  while (taken.long + taken.short < 20_000) {
+    const { key, tokens } = line.shift()!;
+    taken[key as keyof typeof taken] += tokens;
+    expect(Math.abs(taken.long - taken.short)).toBeLessThanOrEqual(1_050);
+  }
+});
+
+test('a key that had nothing waiting is next, but saves nothing up and owes for what it started', () => {
+  const line = new FairLine<Waiting>();
+  let arrival = 0;
+  const push = (key: string, tokens: number) => line.push({ key, priority: 0, tokens, arrival: ++arrival });
+  const next = () => line.shift()!.key;
+  for (let each = 0; each < 100; each++) push('flood', 10);
+  for (let each = 0; each < 50; each++) next();
+  for (let each = 0; each < 20; each++) push('late', 10);
+  expect([next(), next(), next(), next()]).toEqual(['late', 'flood', 'late', 'flood']);
+  push('alone', 40);
+  expect([next(), next()]).toEqual(['late', 'alone']);
+  // It comes back as soon as it was served, each time: still it gets no more than its share.
+  const starts = Array.from({ length: 12 }, () => {
+    push('alone', 40);
+    const started = next();
+    return started;
+  });
+  expect(starts.filter((key) => key === 'alone').length).toBeLessThanOrEqual(2);
 });
