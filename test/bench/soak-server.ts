@@ -10,7 +10,8 @@ export interface Measurement {
   /** Kinds of what keeps the process busy (sockets, timers, …), and how many of each. */
   readonly resources: Readonly<Record<string, number>>;
   readonly largestBufferedBytes: number;
-  readonly cpuMilliseconds: number;
+  /** Of what was written to the connections that are open, what the operating system has taken. */
+  readonly takenBytes: number;
 }
 
 export type FromServer =
@@ -42,21 +43,22 @@ function measure(): Measurement {
   const { heapUsed, rss } = process.memoryUsage();
   const resources: Record<string, number> = {};
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
-  const { user, system } = process.cpuUsage();
+  const sockets = openSockets();
   return {
     heapBytes: heapUsed,
     residentBytes: rss,
     resources,
-    largestBufferedBytes: largestBuffer(),
-    cpuMilliseconds: (user + system) / 1_000,
+    largestBufferedBytes: Math.max(0, ...sockets.map(({ writableLength }) => writableLength)),
+    takenBytes: sockets.reduce((sum, { bytesWritten, writableLength }) => sum + bytesWritten - writableLength, 0),
   };
 }
 
-/** Of the connections that are open now. */
-function largestBuffer(): number {
+function openSockets(): InstanceType<typeof Socket>[] {
   const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
-  const sockets = handles.filter((handle) => handle instanceof Socket);
-  return Math.max(0, ...sockets.map(({ writableLength }) => writableLength));
+  // Those of clients: the database is behind a Unix socket.
+  return handles.filter((handle) => handle instanceof Socket && handle.remotePort !== undefined) as InstanceType<
+    typeof Socket
+  >[];
 }
 
 process.on('message', (message: ToServer) => {

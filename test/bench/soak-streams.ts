@@ -98,7 +98,7 @@ export async function soakStalled({ readers }: SoakOptions): Promise<Report> {
     const next = Math.min(connectingAtOnce, readers - sockets.length);
     sockets.push(...(await Promise.all(Array.from({ length: next }, () => openStalled(url, secret, long)))));
   }
-  const stalled = await server.idle(); // The operating system takes no more.
+  const stalled = await server.idle();
   const beside = await timed(async () => read(await create(2_000)));
   const during = await server.measure();
   for (const socket of sockets) socket.terminate();
@@ -150,7 +150,7 @@ interface SoakServer extends AsyncDisposable {
   readonly url: string;
   readonly adminSecret: string;
   measure(): Promise<Measurement>;
-  /** Once it has nothing to do. */
+  /** Once the operating system takes nothing more of what is sent. */
   idle(): Promise<Measurement>;
   /** Once the connections are closed and the logs are let go. */
   settled(): Promise<Measurement>;
@@ -195,8 +195,7 @@ async function startSoakServer(engine: SoakOptions['engine'], config: object): P
         await delay(3_000);
         const now = await measure();
         if (performance.now() > giveUpAt) throw new Error('the server finds no rest');
-        // A collection of garbage is measured, too.
-        if (now.cpuMilliseconds - last.cpuMilliseconds < 600) return now;
+        if (now.takenBytes === last.takenBytes) return now;
         last = now;
       }
     },
