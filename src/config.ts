@@ -62,7 +62,17 @@ const modelSchema = z.strictObject({
   contextSize: z.int().min(16).default(2048).describe('Tokens of prompt and answer together, per sequence.'),
   defaultMaxTokens: z.int().min(1).default(256).describe('maxTokens of a request that names none.'),
   sequences: z.int().min(1).max(256).default(8).describe('Parallel sequences of a replica.'),
-  replicas: z.int().min(1).max(64).default(1).describe('Engine processes of the model.'),
+  replicas: z
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Engine processes of the model; one for each of its devices, else one, where absent.'),
+  devices: z
+    .array(z.int().min(0))
+    .min(1)
+    .optional()
+    .describe('Numbers of the GPUs that replicas are dealt to, one each; any GPU where absent.'),
   threads: z
     .union([z.literal('auto'), z.int().min(1)])
     .default('auto')
@@ -228,8 +238,14 @@ function rejectAmbiguousNames(path: string, file: ConfigFile): void {
   }
 }
 
-function toModelConfig({ price, sha256, ...model }: z.output<typeof modelSchema>): ModelConfig {
-  return { ...model, ...(sha256 === undefined ? {} : { sha256 }), price: toPrice(price) };
+function toModelConfig({ price, sha256, devices, replicas, ...model }: z.output<typeof modelSchema>): ModelConfig {
+  return {
+    ...model,
+    replicas: replicas ?? devices?.length ?? 1,
+    ...(sha256 === undefined ? {} : { sha256 }),
+    ...(devices === undefined ? {} : { devices }),
+    price: toPrice(price),
+  };
 }
 
 function toPrice(price: z.infer<typeof priceSchema>): ModelPrice {

@@ -14,6 +14,8 @@ export interface ModelConfig {
   /** Parallel sequences of one replica. */
   readonly sequences: number;
   readonly replicas: number;
+  /** GPUs that replicas are dealt to, each seeing its own alone; the library chooses where absent. */
+  readonly devices?: readonly number[];
   /** `auto` leaves a core for everything else; the prebuilt engines' threads spin while they wait for one another. */
   readonly threads: number | 'auto';
   /** How much of the model goes to the GPU, where there is one. */

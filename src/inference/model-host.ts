@@ -5,6 +5,7 @@ import type { Environment } from './child-process.ts';
 import { describeReplica } from './describe-replica.ts';
 import { type ChoiceEngine, generateChoices } from './generate-choices.ts';
 import type { ModelConfig } from './model-config.ts';
+import { deviceOf, placementEnvironment } from './placement.ts';
 import type { Device, Log } from './protocol.ts';
 import { createReplica, type PoolTiming, type Replica } from './replica.ts';
 import type { Residency } from './residency.ts';
@@ -61,7 +62,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   const replicas = Array.from({ length: config.replicas }, (_, index) =>
     createReplica({
       label: `engine ${config.name}/${index}`,
-      environment: options.environment,
+      environment: placementEnvironment(deviceOf(index, config.devices), options.environment),
       log: options.log,
       timing: options.timing,
       settings: async (signal) => ({
@@ -156,7 +157,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     const broken = states.find((state) => state.type === 'broken');
     const error = broken?.message ?? fileProblem ?? misfit;
     if (error !== undefined) return { status: 'FAILED', error };
-    return { status: resident.state === 'waiting' ? 'LOADING' : 'UNLOADED' };
+    return { status: resident.state === 'out' ? 'UNLOADED' : 'LOADING' };
   }
 
   return {

@@ -101,6 +101,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   let restarts = 0;
   /** Rises with every start and stop, so that what comes of an earlier one is ignored. */
   let turn = 0;
+  let deathsWhileLoading = 0;
   const tokenRate = createRate(rateWindowSeconds);
 
   function enter(next: ReplicaState, type: PoolChange['type'] = 'state'): void {
@@ -114,7 +115,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     enter({ type: 'loading' });
     let settings: EngineSettings;
     try {
-      settings = await options.settings(disposing.signal);
+      settings = withoutDeadlyGpu(await options.settings(disposing.signal));
     } catch (error) {
       if (ownTurn !== turn) return;
       const message = error instanceof Error ? error.message : String(error);
@@ -135,6 +136,7 @@ export function createReplica(options: ReplicaOptions): Replica {
         if (ownTurn !== turn) return;
         switch (message.type) {
           case 'loaded':
+            deathsWhileLoading = 0;
             facts = message.facts;
             log('info', `${label}: ${describeFacts(facts)}`);
             enter({ type: 'ready' });
@@ -178,8 +180,16 @@ export function createReplica(options: ReplicaOptions): Replica {
     child.send({ type: 'load', settings });
   }
 
+  /** A driver may kill the process rather than fail: after that happened twice in a row, the CPU is tried. */
+  function withoutDeadlyGpu(settings: EngineSettings): EngineSettings {
+    if (deathsWhileLoading < 2 || settings.gpuLayers === 0) return settings;
+    log('warn', `${label}: died twice while loading; trying the CPU alone`);
+    return { ...settings, gpuLayers: 0 };
+  }
+
   function crashed(reason: string): void {
     log('error', `${label} ${reason}`);
+    if (state.type === 'loading') deathsWhileLoading += 1;
     const now = Date.now();
     crashTimes = [...crashTimes.filter((time) => now - time < timing.crashWindowSeconds * 1000), now];
     const error = engineCrashed();

@@ -14,7 +14,9 @@ import { abortable, type Settle } from './abortable.ts';
  *   again, at the end of the line: so models that fit only one at a time take turns, and none starves.
  *
  * To make room, models that nobody uses leave, the least recently used first. Where that is not enough, those in use stop taking
- * new uses, the longest resident first, but each only after it could work for as long as it took to load.
+ * new uses, the longest resident first, but each only after it could work for as long as it took to load. Within that time even
+ * a model without uses stays for a moment, in which the next request of its clients may come: else models would be loaded anew
+ * for every request.
  */
 export interface Residency extends Disposable {
   join(options: ResidentOptions): Resident;
@@ -70,9 +72,10 @@ interface Entry {
   bytes: number;
   uses: number;
   lastUse: number;
+  idleSince: number;
   /** When it got its room. */
   since: number;
-  /** Until then it need not make room while it is in use. */
+  /** Until then it need not make room for others. */
   staysUntil: number;
   readonly waiters: Set<Settle<Disposable>>;
   /** Rises with every request for room, so that a measurement that comes too late changes nothing. */
@@ -175,7 +178,7 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
     let wait = Number.POSITIVE_INFINITY;
     for (const victim of victims()) {
       if (coming >= missing) break;
-      const stays = victim.uses > 0 ? victim.staysUntil - Date.now() : 0;
+      const stays = staysUntil(victim) - Date.now();
       if (stays > 0) {
         wait = Math.min(wait, stays);
         continue;
@@ -237,6 +240,7 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
   function release(entry: Entry): void {
     entry.uses -= 1;
     entry.lastUse = ++uses;
+    entry.idleSince = Date.now();
     if (entry.uses > 0) return;
     if (entry.state === 'leaving') void end(entry);
     else {
@@ -261,6 +265,7 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
         bytes: 0,
         uses: 0,
         lastUse: 0,
+        idleSince: 0,
         since: 0,
         staysUntil: 0,
         waiters: new Set(),
@@ -323,6 +328,12 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
       }
     },
   };
+}
+
+const idleMomentMilliseconds = 500;
+
+function staysUntil({ uses, staysUntil, idleSince }: Entry): number {
+  return uses > 0 ? staysUntil : Math.min(staysUntil, idleSince + idleMomentMilliseconds);
 }
 
 function tooLarge(name: string, bytes: number, largestBytes: number): DomainError {

@@ -2,6 +2,7 @@ import { GgmlType, type Llama, type LlamaContext, LlamaLogLevel, type LlamaModel
 import type { EngineFacts } from '../../contracts/pool.ts';
 import type { Decoder, Vocabulary } from '../child/decoder.ts';
 import type { EngineSettings, Log } from '../protocol.ts';
+import { loadWithFallback } from './load-with-fallback.ts';
 import { nativeDecoder } from './native-decoder.ts';
 import { openLlama, withLastComplaint } from './open-llama.ts';
 import { publicDecoder } from './public-decoder.ts';
@@ -21,25 +22,11 @@ export function openEngine(
   way: 'fastest' | 'public' = 'fastest',
 ): Promise<OpenEngine> {
   return withLastComplaint(log, async (log) => {
-    const { threads } = settings;
-    const llama = await openLlama({ gpu: settings.gpuLayers === 0 ? false : 'auto', threads, log });
-    llama.logLevel = LlamaLogLevel.warn;
-    const model = await llama.loadModel({
-      modelPath: settings.modelPath,
-      gpuLayers:
-        settings.gpuLayers === 'auto'
-          ? { fitContext: { contextSize: settings.contextSize * settings.sequences } }
-          : settings.gpuLayers,
-      defaultContextFlashAttention: true,
-    });
-    const context = await model.createContext({
-      sequences: settings.sequences,
-      contextSize: settings.contextSize,
-      batchSize: Math.max(settings.sequences, Math.min(mostTokensOfAStep, settings.contextSize)),
-      flashAttention: true,
-      threads,
-      failedCreationRemedy: false,
-    });
+    const { llama, model, context } = await loadWithFallback(
+      settings.gpuLayers,
+      (gpuLayers) => load({ ...settings, gpuLayers }, log),
+      log,
+    );
     const sequences = Array.from({ length: settings.sequences }, () => context.getSequence());
     const native = way === 'public' ? undefined : nativeDecoder(context, sequences);
     if (native === undefined && way === 'fastest')
@@ -50,6 +37,37 @@ export function openEngine(
       facts: await factsOf(llama, model, context),
     };
   });
+}
+
+interface Loaded {
+  readonly llama: Llama;
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+}
+
+async function load(settings: EngineSettings, log: Log): Promise<Loaded> {
+  const { modelPath, contextSize, sequences, threads, gpuLayers } = settings;
+  const llama = await openLlama({ gpu: gpuLayers === 0 ? false : 'auto', threads, log });
+  llama.logLevel = LlamaLogLevel.warn;
+  try {
+    const model = await llama.loadModel({
+      modelPath,
+      gpuLayers: gpuLayers === 'auto' ? { fitContext: { contextSize: contextSize * sequences } } : gpuLayers,
+      defaultContextFlashAttention: true,
+    });
+    const context = await model.createContext({
+      sequences,
+      contextSize,
+      batchSize: Math.max(sequences, Math.min(mostTokensOfAStep, contextSize)),
+      flashAttention: true,
+      threads,
+      failedCreationRemedy: false,
+    });
+    return { llama, model, context };
+  } catch (error) {
+    await llama.dispose();
+    throw error;
+  }
 }
 
 function vocabularyOf(model: LlamaModel): Vocabulary {

@@ -109,6 +109,23 @@ describe('models in memory', () => {
     expect([a.state, b.state]).toEqual(['out', 'in']);
   });
 
+  it('stay for a moment between two requests while they may work, and leave when none comes', async () => {
+    const { join, unloaded } = openMemory(100);
+    const [a, b] = [join('a', 60), join('b', 60)];
+    const held = await use(a, 20);
+    const wanted = watched(b.use(forever));
+    held[Symbol.dispose]();
+    await vi.advanceTimersByTimeAsync(300);
+    const next = await a.use(forever);
+    await vi.advanceTimersByTimeAsync(300);
+    next[Symbol.dispose]();
+    await vi.advanceTimersByTimeAsync(300);
+    expect(unloaded).toEqual([]);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(unloaded).toEqual(['a']);
+    expect(wanted.value).toBeDefined();
+  });
+
   it('take turns where only one fits, however hard each is used', async () => {
     const { join, unloaded } = openMemory(100);
     const residents = ['a', 'b', 'c'].map((name) => join(name, 60));
