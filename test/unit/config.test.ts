@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+
+describe('a model of the configuration', () => {
+  let directory: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'sluice-config-'));
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  function modelWith(changes: object) {
+    const path = join(directory, 'sluice.config.json');
+    writeFileSync(path, JSON.stringify({ models: [{ name: 'm', source: 'file:m.gguf', ...changes }] }));
+    return loadConfig({}, { SLUICE_CONFIG: path }).models[0]!;
+  }
+
+  it('is loaded with the server and stays, with one replica, unless it says otherwise', () => {
+    expect(modelWith({})).toMatchObject({ load: 'start', keepAliveSeconds: null, replicas: 1, gpuLayers: 'auto' });
+    expect(modelWith({ load: 'demand', keepAliveSeconds: 300 })).toMatchObject({
+      load: 'demand',
+      keepAliveSeconds: 300,
+    });
+    expect('devices' in modelWith({})).toBe(false);
+  });
+
+  it('has a replica for each of its devices, unless it says how many', () => {
+    expect(modelWith({ devices: [0, 1, 3] })).toMatchObject({ replicas: 3, devices: [0, 1, 3] });
+    expect(modelWith({ devices: [0, 1], replicas: 4 }).replicas).toBe(4);
+  });
+
+  it.each([{ load: 'never' }, { keepAliveSeconds: -1 }, { devices: [] }, { devices: [-1] }])(
+    'refuses %j',
+    (changes) => {
+      expect(() => modelWith(changes)).toThrow(`models.0.${Object.keys(changes)[0]}`);
+    },
+  );
+});
