@@ -199,6 +199,32 @@ export function inferenceContract(name: string, open: () => Promise<InferenceUnd
       await takeEverySlot();
     });
 
+    it('leaves memory once what runs has ended, tells of it, and is loaded again by order or by a job', async () => {
+      const { inference, model } = under;
+      const status = () => inference.models().find(({ name }) => name === model)!.status;
+      const seen: string[] = [];
+      const stopWatching = inference.watchPool(() => seen.push(status()));
+      using slot = await inference.acquireSlot(model, forever);
+      const job = inference.generate(jobOf({ maxTokens: 100 }), slot, forever)[Symbol.asyncIterator]();
+      const parts = [(await job.next()).value as InferencePart];
+      const left = inference.unload(model);
+      expect(status()).toBe('UNLOADING');
+      for (let next = await job.next(); !next.done; next = await job.next()) parts.push(next.value);
+      expect(usageOf(parts).completionTokens).toBe(100);
+      await left;
+      expect(status()).toBe('UNLOADED');
+      await inference.unload(model);
+      await inference.load(model, forever);
+      expect(status()).toBe('LOADED');
+      await inference.unload(model);
+      await inference.prepare(slot, forever);
+      expect(status()).toBe('LOADED');
+      stopWatching();
+      expect(seen).toEqual(expect.arrayContaining(['UNLOADING', 'UNLOADED', 'LOADED']));
+      expect(inference.pool().models.find(({ name }) => name === model)).toMatchObject({ status: 'LOADED' });
+      expect(usageOf(await run(jobOf())).completionTokens).toBe(12);
+    });
+
     it('knows no model that is not in the catalogue', async () => {
       await expect(under.inference.tokenize('nobody', { type: 'text', text: 'x' })).rejects.toMatchObject({
         code: 'MODEL_NOT_FOUND',
