@@ -19,7 +19,7 @@ describe('a WebSocket', () => {
     inference = createScriptedInference([{ name: model, slots: 2 }]);
     app = await startApp({
       inference,
-      config: { limits: { requestBytes: 20_000 }, streams: { graceSeconds: 0, pingSeconds: 0.2 } },
+      config: { limits: { requestBytes: 20_000 }, streams: { graceSeconds: 0 } },
       environment: { SLUICE_ALLOWED_ORIGINS: 'https://app.example.com' },
     });
     client = await app.newClient();
@@ -105,15 +105,19 @@ describe('a WebSocket', () => {
     expect(error.type).toBe('error');
     expect(error.payload[0].extensions.code).toMatch(/^(INVALID_INPUT|GRAPHQL_VALIDATION_FAILED)$/u);
   });
+});
 
-  it('that answers no ping is taken for dead, and its streams for left', async () => {
-    await using socket = await openSocket(app.url, client.secret);
-    inference.hold();
-    const { id } = await complete(client, { model, prompt: 'alpha beta', mode: 'STREAM' });
-    socket.send({ id: '1', type: 'subscribe', payload: { query: eventsDocument, variables: { id } } });
-    await waitFor('it to be read', () => socket.received.some(({ type }) => type === 'next'));
-    // Reads and answers nothing from now on, as a machine that lost its network.
-    socket.webSocket.pause();
-    await waitFor('the stream to be left', async () => (await find(client, id))!.status === 'CANCELLED');
-  });
+/** An app of its own: pings as frequent as these cut off whoever a busy machine keeps from answering. */
+it('a WebSocket that answers no ping is taken for dead, and its streams for left', async () => {
+  const inference = createScriptedInference([{ name: model }]);
+  await using app = await startApp({ inference, config: { streams: { graceSeconds: 0, pingSeconds: 0.2 } } });
+  const client = await app.newClient();
+  await using socket = await openSocket(app.url, client.secret);
+  inference.hold();
+  const { id } = await complete(client, { model, prompt: 'alpha beta', mode: 'STREAM' });
+  socket.send({ id: '1', type: 'subscribe', payload: { query: eventsDocument, variables: { id } } });
+  await waitFor('it to be read', () => socket.received.some(({ type }) => type === 'next'));
+  // Reads and answers nothing from now on, as a machine that lost its network.
+  socket.webSocket.pause();
+  await waitFor('the stream to be left', async () => (await find(client, id))!.status === 'CANCELLED');
 });
