@@ -13,8 +13,8 @@ import type { InferenceJob } from './inference.ts';
  *        └─ dispose: gone                   claimed: the claim's signal aborts; the claimant ends it and calls done
  *
  * - Fair between keys, in tokens (prompt + n × maxTokens): while two keys both have jobs waiting, neither starts more tokens than the
- *   other by more than one job of each, whatever they have queued. A key whose line was empty waits for
- *   at most one job of each other key.
+ *   other by more than one job of each, whatever they have queued. A key whose line was empty waits for at most as many tokens of each
+ *   other key as its own last job took, and one job more.
  *   Within a key: higher priority first, then older first.
  * - Bounded per model by waiting requests, by their prompt tokens and by the estimated wait.
  */

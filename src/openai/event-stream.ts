@@ -56,8 +56,12 @@ export async function openEventStream(options: EventStreamOptions): Promise<Even
     withIds && seq !== undefined ? `id: ${seq}\ndata: ${chunk}\n\n` : `data: ${chunk}\n\n`;
 
   function rolesOf(prompt: number, seq: number | undefined): string {
+    const { n } = completions[prompt]!;
     let frames = '';
-    for (let index = 0; index < completions[prompt]!.n; index++) frames += roleOf(offsets[prompt]! + index, seq);
+    // Of several only the last has an id: whoever has that has them all.
+    for (let index = 0; index < n; index++) {
+      frames += roleOf(offsets[prompt]! + index, index === n - 1 ? seq : undefined);
+    }
     return frames;
   }
 

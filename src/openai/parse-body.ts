@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi';
+import { holdsMoreValues } from '../lib/holds-more-values.ts';
 import { OpenAiError, parameterName } from './errors.ts';
 import { notYetInMessages } from './not-yet.ts';
 import type { BodyRules } from './requests.ts';
@@ -29,16 +30,8 @@ const mostValues = 32_768;
 
 /** The prompt is left out, which may be millions of token ids: it is checked up to the first that is wrong. */
 function refuseTooMuch(values: readonly unknown[]): void {
-  const open: unknown[] = [values];
-  let found = 0;
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (typeof value !== 'object' || value === null) continue;
-    const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-    found += inner.length;
-    if (found > mostValues) {
-      throw new OpenAiError(400, 'invalid_value', `The request holds more than ${mostValues} values.`);
-    }
-    for (const one of inner) open.push(one);
+  if (holdsMoreValues(values, mostValues)) {
+    throw new OpenAiError(400, 'invalid_value', `The request holds more than ${mostValues} values.`);
   }
 }
 

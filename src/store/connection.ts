@@ -27,6 +27,8 @@ export function remoteAddress(databaseUrl: string): DatabaseAddress {
       application_name: 'sluice',
       // A statement that hangs this long will not come back, and its caller has given up.
       statement_timeout: 30_000,
+      // One whose answer is lost with the database's machine must not hold up those that come after it.
+      query_timeout: 35_000,
     },
   };
 }

@@ -120,7 +120,7 @@ async function connectTo(address: DatabaseAddress, log: Logger): Promise<Connect
 async function migrateOver(address: DatabaseAddress, pool: pg.Pool): Promise<readonly string[]> {
   if (address.oneSession) return applyMigrations(pool, address.schema);
   // What rewrites a large table may take its time, and so may waiting for another process that does.
-  const single = connectionPool(address, { max: 1, statement_timeout: false });
+  const single = connectionPool(address, { max: 1, statement_timeout: false, query_timeout: 0 });
   try {
     return await applyMigrations(single, address.schema);
   } finally {

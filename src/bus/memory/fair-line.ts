@@ -106,7 +106,8 @@ export class FairLine<T extends Waiting> {
   #accountOf(key: string): Account {
     const owing = this.#owing.get(key);
     this.#owing.delete(key);
-    return owing ?? { due: this.#now, turn: ++this.#turn };
+    // One that left long ago may owe nothing any more: nobody starts in the past.
+    return owing && owing.due > this.#now ? owing : { due: this.#now, turn: ++this.#turn };
   }
 
   #leave({ key, due, turn }: KeyLine<T>): void {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ChatMessage, PromptInput, Sampling } from '../../contracts/inference.ts';
 import { type CompletionMode, completionModes, type JsonValue } from '../../contracts/stores/completions.ts';
+import { holdsMoreValues } from '../../lib/holds-more-values.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
 import { storableText, text } from '../text.ts';
 
@@ -61,10 +62,10 @@ const promptShape = {
 const number = (minimum: number, maximum: number) => z.number().min(minimum).max(maximum).nullish();
 const tokenId = z.string().regex(/^\d{1,9}$/u, 'is not a token id');
 
-/** Counted first: of very many entries that are wrong, every one would be described. */
+/** Counted first, here and in metadata: of very many entries that are wrong, every one would be described. */
 const logitBias = z
   .unknown()
-  .refine((bias) => Object.keys(bias ?? {}).length <= 1_024, 'holds more than 1024 tokens')
+  .refine((bias) => !holdsMoreValues(bias, 1_024), 'holds more than 1024 tokens')
   .pipe(z.record(tokenId, z.number().min(-100).max(100)));
 
 function completionSchema({ maxN, maxStop }: InputLimits) {
@@ -87,7 +88,9 @@ function completionSchema({ maxN, maxStop }: InputLimits) {
     logitBias: logitBias.nullish(),
     user: storableText.max(255).nullish(),
     metadata: z
-      .json()
+      .unknown()
+      .refine((value) => !holdsMoreValues(value, metadataBytes), `is over ${metadataBytes} bytes`)
+      .pipe(z.json())
       .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= metadataBytes, `is over ${metadataBytes} bytes`)
       .nullish(),
     idempotencyKey: storableText.min(1, 'must not be empty').max(255).nullish(),
@@ -137,6 +140,8 @@ export function checkPromptInput(raw: unknown): PromptInput {
   return exactlyOnePrompt(prompt, messages);
 }
 
+const promptNames = { text: 'prompt', messages: 'messages', tokens: 'tokens' } as const;
+
 function exactlyOnePrompt(
   prompt: string | null | undefined,
   messages: readonly ChatMessage[] | null | undefined,
@@ -148,9 +153,9 @@ function exactlyOnePrompt(
   if (tokens) given.push({ type: 'tokens', tokens });
   const [only] = given;
   if (only && given.length === 1) return only;
-  const found = only ? 'both are given' : 'neither is given';
+  const found = only ? given.map(({ type }) => promptNames[type]).join(' and ') : 'none';
   throw invalidInput([
-    { path: ['prompt'], code: 'exactly_one', message: `give exactly one of prompt and messages: ${found}` },
+    { path: ['prompt'], code: 'exactly_one', message: `give exactly one of prompt and messages: ${found} given` },
   ]);
 }
 

@@ -6,7 +6,7 @@ import type { Completion, CompletionRequest } from '../../contracts/stores/compl
 import type { Store } from '../../contracts/stores/store.ts';
 import { reservedSeqs } from './checkpoints.ts';
 import type { Launch } from './launch.ts';
-import { errorOf, interrupted } from './runner.ts';
+import { errorOf, interrupted, timedOut } from './runner.ts';
 import { type Settle, settlementFromStore } from './settle.ts';
 
 /**
@@ -44,6 +44,7 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   // Often: what a dead node had reserved is to be free as soon as its lease has ended.
   const intervalMilliseconds = Math.min(leaseMilliseconds / 4, longestIntervalMilliseconds);
   let databaseSince = now().getTime();
+  let lookedAt = databaseSince;
   let working: Promise<unknown> | undefined;
 
   async function recover(leaseEndedBefore: Date): Promise<number> {
@@ -64,12 +65,22 @@ export function createRecovery(options: RecoveryOptions): Recovery {
       try {
         return await runAgain(completion, request);
       } catch (error) {
-        // What its model would refuse now (another vocabulary, a broken file), it would refuse at every start.
         if (!(error instanceof DomainError)) throw error;
-        return fail(completion, errorOf(error));
+        // What its model would refuse now (another vocabulary, say), it would refuse at every start. What passes, or another
+        // node may know, waits for the next time, for as long as the completion has.
+        if (!mayPass(error)) return fail(completion, errorOf(error));
+        return isLate(completion, request) ? fail(completion, timedOut) : false;
       }
     }
     return fail(completion, interrupted);
+  }
+
+  function mayPass({ code, facts }: DomainError): boolean {
+    return facts.retryAfterSeconds !== undefined || (store.shared && code === 'MODEL_NOT_FOUND');
+  }
+
+  function isLate({ createdAt }: Completion, { timeoutSeconds }: CompletionRequest): boolean {
+    return now().getTime() > createdAt.getTime() + timeoutSeconds * 1_000;
   }
 
   async function fail(completion: Completion, error: CompletionError): Promise<true> {
@@ -94,6 +105,9 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   /** On a shared database: what other nodes leave, for as long as this one lives. */
   async function recoverExpired(): Promise<void> {
     const at = now().getTime();
+    // A process that stood still knows nothing of what others did meanwhile.
+    if (at - lookedAt > leaseMilliseconds / 2) databaseSince = at;
+    lookedAt = at;
     try {
       await store.ping();
       if (at - databaseSince >= leaseMilliseconds) await recover(new Date(at));

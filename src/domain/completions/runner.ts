@@ -240,7 +240,7 @@ function stoppedEnding(reason: StopReason): Ending {
     case 'abandoned':
       return { status: 'CANCELLED', error: null };
     case 'timeout':
-      return failed({ code: 'TIMEOUT', message: 'The completion did not end within timeoutSeconds.' });
+      return failed(timedOut);
     case 'shutdown':
       return failed(interrupted);
     default:
@@ -251,6 +251,11 @@ function stoppedEnding(reason: StopReason): Ending {
 function failed(error: CompletionError): Ending {
   return { status: 'FAILED', error };
 }
+
+export const timedOut: CompletionError = {
+  code: 'TIMEOUT',
+  message: 'The completion did not end within timeoutSeconds.',
+};
 
 /** What readers are told when the process that served a completion stopped or died. */
 export const interrupted: CompletionError = {

@@ -50,8 +50,8 @@ describe('bad input', () => {
   });
 
   it.each<[string, object, string, RegExp]>([
-    ['both prompt and messages', { messages: [{ role: 'USER', content: 'Hi' }] }, 'prompt', /exactly one.*both/u],
-    ['neither prompt nor messages', { prompt: undefined }, 'prompt', /exactly one.*neither/u],
+    ['both prompt and messages', { messages: [{ role: 'USER', content: 'Hi' }] }, 'prompt', /exactly one.*prompt and messages given/u],
+    ['neither prompt nor messages', { prompt: undefined }, 'prompt', /exactly one.*none given/u],
     ['an empty prompt', { prompt: '' }, 'prompt', /must not be empty/u],
     ['no messages', { prompt: undefined, messages: [] }, 'messages', /must not be empty/u],
     ['maxTokens 0', { maxTokens: 0 }, 'maxTokens', />=1/u],

@@ -84,3 +84,23 @@ test('a key that had nothing waiting is next, but saves nothing up and owes for 
   });
   expect(starts.filter((key) => key === 'alone').length).toBeLessThanOrEqual(2);
 });
+
+test('nobody who comes back starts in the past: long debts of others give it nothing', () => {
+  const line = new FairLine<Waiting>();
+  let arrival = 0;
+  const push = (key: string, tokens: number) => line.push({ key, priority: 0, tokens, arrival: ++arrival });
+  const next = () => line.shift()!.key;
+  for (const [key, tokens] of [
+    ['debtor', 1_000_000],
+    ['returning', 200],
+  ] as const) {
+    push(key, tokens);
+    next();
+  }
+  for (let each = 0; each < 100; each++) push('working', 5_000);
+  for (let each = 0; each < 99; each++) next();
+  for (let each = 0; each < 1_000; each++) push('returning', 100);
+  push('new', 100);
+  const starts = Array.from({ length: 4 }, next);
+  expect(starts).toContain('new');
+});

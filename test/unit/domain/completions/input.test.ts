@@ -91,6 +91,13 @@ describe('completion input', () => {
     expect(() => check({ logitBias: 'word' })).toThrow('logitBias');
   });
 
+  it('describes no more of what is wrong than one needs, however much it is', () => {
+    expect(() => check({ logitBias: 'x'.repeat(1_000_000) })).toThrow(/logitBias: .*expected record/u);
+    expect(() => check({ metadata: Array.from({ length: 100_000 }, () => []) })).toThrow(
+      /^metadata: is over \d+ bytes$/u,
+    );
+  });
+
   it('takes token ids instead of text, and says which of them is none', () => {
     const tokens = (ids: unknown) => check({ prompt: undefined, tokens: ids }).prompt;
     expect(tokens([0, 5, 2 ** 31 - 1])).toEqual({ type: 'tokens', tokens: [0, 5, 2 ** 31 - 1] });
@@ -98,7 +105,7 @@ describe('completion input', () => {
       expect(() => tokens([1, bad, bad])).toThrow(/^tokens\.1: is not a token id$/u);
     }
     expect(() => tokens([])).toThrow('tokens: must not be empty');
-    expect(() => check({ tokens: [1] })).toThrow('both are given');
+    expect(() => check({ tokens: [1] })).toThrow('prompt and tokens given');
     expect(() => checkPromptInput({ tokens: [1] })).toThrow(/tokens/u);
   });
 

@@ -39,4 +39,11 @@ test('leases that end are looked for at once, but by nobody who has not had the 
   expect(looks).toHaveLength(4);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(looks).toHaveLength(5);
+
+  // Stood still, as in a paused machine: peers have had no time to renew their leases since.
+  vi.setSystemTime(Date.now() + 300_000);
+  await vi.advanceTimersByTimeAsync(59_000);
+  expect(looks).toHaveLength(5);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(looks.length).toBeGreaterThan(5);
 });
