@@ -11,6 +11,7 @@ export interface ProbeOptions {
 /** What GPUs there are; unknown where looking at them failed. */
 export async function probeDevice({ environment, hangSeconds, log }: ProbeOptions): Promise<Device> {
   const { promise, resolve } = withResolver<Device>();
+  let hasAnswered = false;
   await using _child = startChild<ToDeviceProbe, FromDeviceProbe>({
     entry: siblingEntry(import.meta.url, 'main'),
     label: 'device probe',
@@ -18,8 +19,12 @@ export async function probeDevice({ environment, hangSeconds, log }: ProbeOption
     hangSeconds,
     stallSeconds: Number.POSITIVE_INFINITY,
     log,
-    receive: ({ device }) => resolve(device),
+    receive({ device }) {
+      hasAnswered = true;
+      resolve(device);
+    },
     ended(reason) {
+      if (hasAnswered) return;
       log('warn', `device probe ${reason}: whether there is a GPU is left to each engine`);
       resolve({ type: 'unknown' });
     },
