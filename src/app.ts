@@ -154,7 +154,9 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
       await recovery.recover();
       opened.use(createRetention({ completions, ...retention, logger }));
       opened.use(createQueueReports({ jobs, log, logger }));
-      runner = opened.use(createRunner({ inference, jobs, log, completions, checkpoints, settle, logger }));
+      runner = opened.use(
+        createRunner({ inference, jobs, log, completions, checkpoints, settle, abandonment, logger }),
+      );
       // So that the first request need not wait; a model that fails says so in `models` and in its requests' errors.
       void pool?.preload();
     },

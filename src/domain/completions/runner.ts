@@ -8,9 +8,10 @@ import type { CompletionStore, Settlement } from '../../contracts/stores/complet
 import { StoreUnavailableError } from '../../contracts/stores/store.ts';
 import { StaleProducerError, type TokenLog } from '../../contracts/token-log.ts';
 import { retryWithBackoff } from '../../lib/retry.ts';
+import type { Abandonment } from './abandonment.ts';
 import { type Checkpoints, reservedSeqs } from './checkpoints.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { type Settle, settlementFromStore } from './settle.ts';
+import { isFinal, type Settle, settlementFromStore, terminalEventOf } from './settle.ts';
 
 /**
  * Runs jobs: waits for a free slot, claims a job for it, drives the engine and writes the token log. One attempt:
@@ -35,12 +36,14 @@ export interface RunnerOptions {
   readonly completions: CompletionStore;
   readonly checkpoints: Checkpoints;
   readonly settle: Settle;
+  readonly abandonment: Pick<Abandonment, 'forget'>;
   readonly logger: Logger;
   readonly now?: () => Date;
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { inference, jobs, log, completions, checkpoints, settle, logger, now = () => new Date() } = options;
+  const { inference, jobs, log, completions, checkpoints, settle, abandonment, logger } = options;
+  const { now = () => new Date() } = options;
   const stopping = new AbortController();
   const claims = new Set<Claim>();
   const work = new Set<Promise<void>>();
@@ -87,6 +90,10 @@ export function createRunner(options: RunnerOptions): Runner {
     }
     if (ending === null || !(await finishOpenChoices(claim, progress, ending))) {
       checkpoints.remove(job.completionId);
+      abandonment.forget(job.completionId);
+      void showForeignEnd(job.completionId).catch((error) => {
+        if (!stopping.signal.aborted) logger.error({ err: error }, 'readers were left without an end');
+      });
       return;
     }
     await settle({
@@ -101,6 +108,18 @@ export function createRunner(options: RunnerOptions): Runner {
       terminalSeq: ((await log.lastSeq(job.completionId)) ?? progress.lastSeq) + 1,
       textIndex: progress.textIndex(),
     });
+  }
+
+  /** Somebody else took the completion over: its readers here get the ending that the store will know. */
+  async function showForeignEnd(id: CompletionId): Promise<void> {
+    for (;;) {
+      const [completion] = await untilAnswered(() => completions.find([id]), stopping.signal);
+      if (!completion) return;
+      if (isFinal(completion)) {
+        return log.finalise(id, completion.epoch, terminalEventOf(completion), completion.lastSeq);
+      }
+      await delay(foreignPollMilliseconds, undefined, { signal: stopping.signal, ref: false });
+    }
   }
 
   async function generate(claim: Claim, slot: Slot, progress: Progress, begin: () => Date): Promise<Ending | null> {
@@ -228,6 +247,7 @@ export function createRunner(options: RunnerOptions): Runner {
 }
 
 const drainPollMilliseconds = 100;
+const foreignPollMilliseconds = 500;
 
 /** How an attempt went; null where somebody else ended or took over the completion, so that nothing of it counts. */
 type Ending = Pick<Settlement, 'status' | 'error'>;
