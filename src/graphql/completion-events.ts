@@ -47,7 +47,7 @@ builder.objectRef<EventOf<'queued'>>(eventTypeNames.queued).implement({
 });
 
 builder.objectRef<EventOf<'started'>>(eventTypeNames.started).implement({
-  description: 'It left the line; text follows.',
+  description: 'It left the line, and its model is in memory; text follows.',
   interfaces: [Event],
   fields: (t) => ({
     model: t.string({

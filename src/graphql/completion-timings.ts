@@ -14,7 +14,7 @@ export const CompletionTimings = builder.objectRef<Timings>('CompletionTimings')
   fields: (t) => ({
     queueSeconds: t.exposeFloat('queueSeconds', {
       nullable: true,
-      description: 'From admission until a slot was free; null while it waits.',
+      description: 'From admission until a slot was free and the model in memory; null while it waits.',
     }),
     timeToFirstTokenSeconds: t.exposeFloat('timeToFirstTokenSeconds', {
       nullable: true,

@@ -79,7 +79,7 @@ CompletionNode.implement({
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it left the line; null before.',
+      description: 'When it had left the line and its model was in memory; null before.',
     }),
     finishedAt: t.expose('finishedAt', {
       type: 'DateTime',
