@@ -50,7 +50,12 @@ describe('bad input', () => {
   });
 
   it.each<[string, object, string, RegExp]>([
-    ['both prompt and messages', { messages: [{ role: 'USER', content: 'Hi' }] }, 'prompt', /exactly one.*prompt and messages given/u],
+    [
+      'both prompt and messages',
+      { messages: [{ role: 'USER', content: 'Hi' }] },
+      'prompt',
+      /exactly one.*prompt and messages given/u,
+    ],
     ['neither prompt nor messages', { prompt: undefined }, 'prompt', /exactly one.*none given/u],
     ['an empty prompt', { prompt: '' }, 'prompt', /must not be empty/u],
     ['no messages', { prompt: undefined, messages: [] }, 'messages', /must not be empty/u],
