@@ -76,7 +76,7 @@ const modelSchema = z.strictObject({
   threads: z
     .union([z.literal('auto'), z.int().min(1)])
     .default('auto')
-    .describe('ggml threads of a replica; auto leaves room for the event loop.'),
+    .describe('ggml threads of a replica; auto measures how many are worth it, and leaves a core to everything else.'),
   gpuLayers: z
     .union([z.enum(['auto', 'max']), z.int().min(0)])
     .default('auto')
@@ -162,9 +162,10 @@ export function loadConfig(flags: Environment = {}, environment: Environment = p
   const configPath = read('SLUICE_CONFIG');
   const file = parseConfigFile(configPath);
   const host = read('SLUICE_HOST') ?? '127.0.0.1';
-  const secret = read('SLUICE_SECRET');
-  if (secret !== undefined && secret.length < 16) {
-    throw new ConfigError('SLUICE_SECRET: must have at least 16 characters');
+  const secret = parseSecret('SLUICE_SECRET', read('SLUICE_SECRET'));
+  const previousSecret = parseSecret('SLUICE_PREVIOUS_SECRET', read('SLUICE_PREVIOUS_SECRET'));
+  if (previousSecret !== undefined && secret === undefined) {
+    throw new ConfigError('SLUICE_PREVIOUS_SECRET: needs SLUICE_SECRET, the secret that replaces it');
   }
   return Object.freeze({
     host,
@@ -172,7 +173,7 @@ export function loadConfig(flags: Environment = {}, environment: Environment = p
     dataDirectory: resolve(read('SLUICE_DATA_DIR') ?? '.sluice'),
     adminKey: read('SLUICE_ADMIN_KEY'),
     secret,
-    previousSecret: read('SLUICE_PREVIOUS_SECRET'),
+    previousSecret,
     allowedOrigins: parseOrigins(read('SLUICE_ALLOWED_ORIGINS')),
     graphiql: parseSwitch('SLUICE_GRAPHIQL', read('SLUICE_GRAPHIQL')) ?? isLoopback(host),
     logLevel: parseLogLevel(read('SLUICE_LOG_LEVEL') ?? 'info'),
@@ -255,6 +256,11 @@ function toPrice(price: z.infer<typeof priceSchema>): ModelPrice {
     promptNanosPerToken: nanosPerToken(price.promptPerMillion),
     completionNanosPerToken: nanosPerToken(price.completionPerMillion),
   };
+}
+
+function parseSecret(name: string, text: string | undefined): string | undefined {
+  if (text !== undefined && text.length < 16) throw new ConfigError(`${name}: must have at least 16 characters`);
+  return text;
 }
 
 function parsePort(text: string): number {

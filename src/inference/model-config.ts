@@ -16,7 +16,10 @@ export interface ModelConfig {
   readonly replicas: number;
   /** GPUs that replicas are dealt to, each seeing its own alone; the library chooses where absent. */
   readonly devices?: readonly number[];
-  /** `auto` leaves a core for everything else; the prebuilt engines' threads spin while they wait for one another. */
+  /**
+   * `auto` measures, when the model is loaded, how many are worth it, and leaves a core for everything else: the prebuilt engines'
+   * threads spin while they wait for one another.
+   */
   readonly threads: number | 'auto';
   /** How much of the model goes to the GPU, where there is one. */
   readonly gpuLayers: number | 'auto' | 'max';

@@ -41,7 +41,7 @@ export interface ModelHostOptions {
   readonly residency: Residency;
   /** What it takes in memory. */
   readonly neededBytes: () => Promise<number>;
-  /** What `threads: 'auto'` comes to. */
+  /** The most that `threads: 'auto'` may come to. */
   readonly autoThreads: number;
   readonly device: () => Promise<Device>;
   readonly path: (signal: AbortSignal) => Promise<string>;
@@ -69,7 +69,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         modelPath: await options.path(signal),
         contextSize: config.contextSize,
         sequences: config.sequences,
-        threads: config.threads === 'auto' ? options.autoThreads : config.threads,
+        threads: config.threads === 'auto' ? { atMost: options.autoThreads } : config.threads,
         // Without a GPU, an engine need not try every way to one each time it starts.
         gpuLayers: (await options.device()).type === 'none' ? 0 : config.gpuLayers,
       }),

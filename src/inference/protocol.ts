@@ -9,9 +9,12 @@ export interface EngineSettings {
   readonly modelPath: string;
   readonly contextSize: number;
   readonly sequences: number;
-  readonly threads: number;
+  readonly threads: ThreadSetting;
   readonly gpuLayers: number | 'auto' | 'max';
 }
+
+/** ggml threads; where only the most is given, the engine measures how many of them are worth it. */
+export type ThreadSetting = number | { readonly atMost: number };
 
 /** Sampling of one choice; the seed is the choice's own. Penalties are over the generated text only. */
 export interface ChoiceSampling {

@@ -10,6 +10,11 @@ export interface Decoder {
   readonly contextSize: number;
   /** Tokens of one step, over all sequences. */
   readonly batchSize: number;
+  /** ggml threads that evaluate a step. */
+  readonly threads: number;
+
+  /** Of the steps to come: one at least, and no more than it was opened with. */
+  useThreads(count: number): void;
 
   /** Evaluates all entries in one batch and samples for those that ask for it; the results are in the order of the entries. */
   step(entries: readonly BatchEntry[]): Promise<readonly (number | undefined)[]>;

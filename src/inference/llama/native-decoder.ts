@@ -14,6 +14,7 @@ interface NativeContext {
   sampleToken(logitIndex: number, sampler: NativeSampler): Promise<number>;
   disposeSequence(sequence: number): void;
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
+  setThreads(count: number): void;
 }
 
 interface NativeSampler {
@@ -67,6 +68,11 @@ export function nativeDecoder(
     sequences: sequences.length,
     contextSize: context.contextSize,
     batchSize: context.batchSize,
+    get threads() {
+      return context.currentThreads;
+    },
+
+    useThreads: (count) => native.setThreads(count),
 
     async step(batch) {
       native.initBatch(batch.reduce((sum, entry) => sum + entry.tokens.length, 0));
@@ -140,6 +146,7 @@ const contextEntries = [
   'sampleToken',
   'disposeSequence',
   'removeTokenCellsFromSequence',
+  'setThreads',
 ] as const satisfies readonly (keyof NativeContext)[];
 
 function privateEntries(context: LlamaContext, sequences: readonly LlamaContextSequence[]): PrivateEntries | undefined {

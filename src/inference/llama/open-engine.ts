@@ -1,6 +1,8 @@
 import { GgmlType, type Llama, type LlamaContext, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { EngineFacts } from '../../contracts/pool.ts';
+import { chooseThreads } from '../child/choose-threads.ts';
 import type { Decoder, Vocabulary } from '../child/decoder.ts';
+import { stepMeasure } from '../child/measure-step.ts';
 import type { EngineSettings, Log } from '../protocol.ts';
 import { loadWithFallback } from './load-with-fallback.ts';
 import { nativeDecoder } from './native-decoder.ts';
@@ -31,10 +33,12 @@ export function openEngine(
     const native = way === 'public' ? undefined : nativeDecoder(context, sequences);
     if (native === undefined && way === 'fastest')
       log('warn', 'this version of node-llama-cpp is unknown: batching through its public API');
+    const decoder = native ?? publicDecoder(context, sequences);
+    decoder.useThreads(await chooseThreads(settings.threads, stepMeasure(decoder, log)));
     return {
-      decoder: native ?? publicDecoder(context, sequences),
+      decoder,
       vocabulary: vocabularyOf(model),
-      facts: await factsOf(llama, model, context),
+      facts: { ...(await factsOf(llama, model, context)), threads: decoder.threads },
     };
   });
 }
@@ -46,7 +50,8 @@ interface Loaded {
 }
 
 async function load(settings: EngineSettings, log: Log): Promise<Loaded> {
-  const { modelPath, contextSize, sequences, threads, gpuLayers } = settings;
+  const { modelPath, contextSize, sequences, gpuLayers } = settings;
+  const threads = typeof settings.threads === 'number' ? settings.threads : settings.threads.atMost;
   const llama = await openLlama({ gpu: gpuLayers === 0 ? false : 'auto', threads, log });
   llama.logLevel = LlamaLogLevel.warn;
   try {
@@ -60,7 +65,7 @@ async function load(settings: EngineSettings, log: Log): Promise<Loaded> {
       contextSize,
       batchSize: Math.max(sequences, Math.min(mostTokensOfAStep, contextSize)),
       flashAttention: true,
-      threads,
+      threads: { ideal: threads, min: 1 },
       failedCreationRemedy: false,
     });
     return { llama, model, context };
@@ -78,7 +83,7 @@ function vocabularyOf(model: LlamaModel): Vocabulary {
   };
 }
 
-async function factsOf(llama: Llama, model: LlamaModel, context: LlamaContext): Promise<EngineFacts> {
+async function factsOf(llama: Llama, model: LlamaModel, context: LlamaContext): Promise<Omit<EngineFacts, 'threads'>> {
   const devices = model.gpuLayers > 0 ? await llama.getGpuDeviceNames() : [];
   const { gpuVram } = await llama.getLlamaMemoryUsage();
   return {
@@ -87,7 +92,6 @@ async function factsOf(llama: Llama, model: LlamaModel, context: LlamaContext): 
     layers: model.fileInsights.totalLayers,
     memoryBytes: process.memoryUsage.rss(),
     gpuMemoryBytes: devices.length > 0 ? gpuVram : 0,
-    threads: context.idealThreads,
     flashAttention: context.flashAttention === true,
     cacheType: GgmlType[context.kvCacheKeyType] ?? 'unknown',
   };

@@ -13,6 +13,7 @@ import type { ChoiceSampling } from '../protocol.ts';
  * private entries are not those that `native-decoder` knows.
  */
 export function publicDecoder(context: LlamaContext, sequences: readonly LlamaContextSequence[]): Decoder {
+  const { llama } = context.model;
   const canCut = !sequences[0]!.needsCheckpoints;
   const clearing = sequences.map((): Promise<void> => Promise.resolve());
 
@@ -41,6 +42,12 @@ export function publicDecoder(context: LlamaContext, sequences: readonly LlamaCo
     sequences: sequences.length,
     contextSize: context.contextSize,
     batchSize: context.batchSize,
+    get threads() {
+      return llama.maxThreads;
+    },
+    useThreads(count) {
+      llama.maxThreads = count;
+    },
     step: (entries) => Promise.all(entries.map(evaluate)),
     keep(index, length) {
       const sequence = sequences[index]!;

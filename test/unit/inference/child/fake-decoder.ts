@@ -17,6 +17,7 @@ export interface FakeDecoder extends Decoder {
   readonly samplers: { live: number };
   /** Evaluated tokens by sequence, as the native side would hold them. */
   readonly evaluated: number[][];
+  threads: number;
   /** Called before each step is evaluated. */
   beforeStep: (entries: readonly BatchEntry[]) => void | Promise<void>;
 }
@@ -31,6 +32,10 @@ export function createFakeDecoder(
     sequences,
     batchSize,
     contextSize,
+    threads: 1,
+    useThreads(count) {
+      decoder.threads = count;
+    },
     steps: [],
     samplers,
     evaluated,
