@@ -69,20 +69,23 @@ export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
       return apiKeyOf(row);
     },
 
-    async findByHash(secretHash) {
-      const hash = Uint8Array.from(secretHash);
+    async findByHash(secretHashes) {
+      const hashes = secretHashes.map((hash) => Uint8Array.from(hash));
       const found = await prisma.apiKey.findFirst({
-        where: { OR: [{ hash }, { previousHash: hash }] },
+        where: { OR: [{ hash: { in: hashes } }, { previousHash: { in: hashes } }] },
         include: { project: { select: { archivedAt: true } } },
       });
       if (!found) return undefined;
       const { project, ...row } = found;
       const key = apiKeyOf(row);
-      const isPrevious = !Buffer.from(row.hash).equals(hash);
+      const isCurrent = hashes.some((hash) => Buffer.from(hash).equals(row.hash));
       return {
-        ...key,
-        revokedAt: key.revokedAt ?? project.archivedAt,
-        expiresAt: isPrevious ? earlier(row.expiresAt, row.previousExpiresAt) : key.expiresAt,
+        key: {
+          ...key,
+          revokedAt: key.revokedAt ?? project.archivedAt,
+          expiresAt: isCurrent ? key.expiresAt : earlier(row.expiresAt, row.previousExpiresAt),
+        },
+        hash: isCurrent ? row.hash : row.previousHash!,
       };
     },
 

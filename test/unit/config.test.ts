@@ -38,3 +38,19 @@ describe('a model of the configuration', () => {
     },
   );
 });
+
+describe('the secret before', () => {
+  const long = 'a secret that is long enough';
+
+  it('is taken along with the one that replaces it', () => {
+    const environment = { SLUICE_SECRET: long, SLUICE_PREVIOUS_SECRET: `${long} before` };
+    expect(loadConfig({}, environment)).toMatchObject({ secret: long, previousSecret: `${long} before` });
+  });
+
+  it.each([
+    [{ SLUICE_SECRET: long, SLUICE_PREVIOUS_SECRET: 'short' }, 'SLUICE_PREVIOUS_SECRET: must have at least 16'],
+    [{ SLUICE_PREVIOUS_SECRET: long }, 'SLUICE_PREVIOUS_SECRET: needs SLUICE_SECRET'],
+  ])('is refused in %j', (environment, message) => {
+    expect(() => loadConfig({}, environment)).toThrow(message);
+  });
+});

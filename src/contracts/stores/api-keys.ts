@@ -28,10 +28,10 @@ export interface ApiKeyStore {
   /** Stores the key and its audit event. `hash` is the HMAC of the secret, unique. */
   create(key: NewApiKey, audit: AuditEntry): Promise<ApiKey>;
   /**
-   * The key of a secret's HMAC, whatever its state: the caller checks expiry and revocation. Told of the secret, not of the key: one that
-   * was rotated away expires with its grace, and one of an archived project counts as revoked.
+   * The key of a secret by any of its HMACs, in one look, whatever its state: the caller checks expiry and revocation. Told of the
+   * secret, not of the key: one that was rotated away expires with its grace, and one of an archived project counts as revoked.
    */
-  findByHash(hash: Uint8Array): Promise<ApiKey | undefined>;
+  findByHash(hashes: readonly Uint8Array[]): Promise<FoundByHash | undefined>;
   /** Stores a secret under another HMAC of it, be it its key's current one or the one before; changes nothing where `from` is unknown. */
   rehash(from: Uint8Array, to: Uint8Array): Promise<void>;
   find(ids: readonly ApiKeyId[]): Promise<readonly ApiKey[]>;
@@ -44,6 +44,12 @@ export interface ApiKeyStore {
   rotate(id: ApiKeyId, rotation: Rotation, audit: AuditEntry): Promise<ApiKeyOutcome>;
   /** One statement for many; never moves a moment back. */
   touch(lastUsed: ReadonlyMap<ApiKeyId, Date>): Promise<void>;
+}
+
+export interface FoundByHash {
+  readonly key: ApiKey;
+  /** The one that the secret is stored under. */
+  readonly hash: Uint8Array;
 }
 
 export type NewApiKey = Omit<ApiKey, 'revokedAt' | 'lastUsedAt' | 'previousSecretExpiresAt'> & {

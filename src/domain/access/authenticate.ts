@@ -5,6 +5,7 @@ import type { Signals } from '../../contracts/signals.ts';
 import type { ApiKey, ApiKeyStore } from '../../contracts/stores/api-keys.ts';
 import { isWellFormedSecret } from '../../lib/api-key-secret.ts';
 import { findBySecret } from '../keys/find-by-secret.ts';
+import { hashesOf, type SecretHashes } from '../keys/hash-secret.ts';
 import { type Principal, principalOf } from './principal.ts';
 import type { ServerSecrets } from './server-secret.ts';
 
@@ -29,7 +30,7 @@ export interface AuthenticatorOptions {
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { apiKeys, signals, serverSecrets, operator, now = Date.now } = options;
-  // Verified keys only, by their hash: a flood of unknown keys must not push out the good ones.
+  // Verified keys only, by their current hash: a flood of unknown keys must not push out the good ones.
   const cache = new Map<string, { readonly key: ApiKey; readonly freshUntil: number }>();
   let changes = 0;
   const lastTouched = new Map<ApiKeyId, number>();
@@ -43,13 +44,13 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     signals.subscribe('project-changed', ({ projectId }) => forget((key) => key.projectId === projectId)),
   ];
 
-  async function findByHash(hash: Uint8Array): Promise<ApiKey | undefined> {
-    const name = Buffer.from(hash).toString('base64');
+  async function find(hashes: SecretHashes): Promise<ApiKey | undefined> {
+    const name = Buffer.from(hashes[0]).toString('base64');
     const cached = cache.get(name);
     if (cached && cached.freshUntil > now()) return cached.key;
     cache.delete(name);
     const changesBefore = changes;
-    const key = await apiKeys.findByHash(hash);
+    const key = await findBySecret(hashes, apiKeys);
     // What was read while a change was told of may be what was before it.
     if (!key || changes !== changesBefore) return key;
     if (cache.size >= cachedKeys) cache.delete(cache.keys().next().value!);
@@ -70,12 +71,13 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (!isWellFormedSecret(secret)) {
         throw unauthenticated('The API key is malformed: it starts with slc_ and ends with a checksum. Copy it whole.');
       }
-      const { key, hash } = await findBySecret(secret, serverSecrets, { findByHash, rehash: apiKeys.rehash });
+      const hashes = hashesOf(secret, serverSecrets);
+      const key = await find(hashes);
       if (!key) throw unauthenticated('The API key is unknown to this server.');
       if (key.revokedAt) throw unauthenticated('The API key was revoked.');
       if (key.expiresAt && key.expiresAt.getTime() <= now()) throw unauthenticated('The API key has expired.');
       touch(key.id);
-      return principalOf(key, hash);
+      return principalOf(key, hashes);
     },
     [Symbol.dispose]() {
       for (const unsubscribe of unsubscribes) unsubscribe();

@@ -45,19 +45,19 @@ export function createPrincipalWatch({ apiKeys, signals, now = Date.now }: Princ
   async function review(id: ApiKeyId): Promise<void> {
     const bySecret = new Map<string, Watcher[]>();
     for (const watcher of watchers.get(id) ?? []) {
-      const name = Buffer.from(watcher.principal.secretHash ?? []).toString('base64');
+      const name = Buffer.from(watcher.principal.secretHashes?.[0] ?? []).toString('base64');
       bySecret.set(name, [...(bySecret.get(name) ?? []), watcher]);
     }
     for (const ofSecret of bySecret.values()) {
-      const { secretHash } = ofSecret[0]!.principal;
-      const key = secretHash ? await apiKeys.findByHash(secretHash) : (await apiKeys.find([id]))[0];
+      const { secretHashes } = ofSecret[0]!.principal;
+      const key = secretHashes ? (await apiKeys.findByHash(secretHashes))?.key : (await apiKeys.find([id]))[0];
       for (const watcher of ofSecret) {
         const reason = reasonToEnd(watcher.principal, key);
         if (reason) {
           end(id, watcher, reason);
           continue;
         }
-        watcher.principal = principalOf(key!, secretHash);
+        watcher.principal = principalOf(key!, secretHashes);
         watcher.onChange?.(watcher.principal);
       }
     }

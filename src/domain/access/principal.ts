@@ -1,6 +1,7 @@
 import { DomainError } from '../../contracts/errors.ts';
 import type { ApiKeyId, ProjectId } from '../../contracts/ids.ts';
 import type { ApiKey, Scope } from '../../contracts/stores/api-keys.ts';
+import type { SecretHashes } from '../keys/hash-secret.ts';
 
 /** Who is asking: what an API key stands for, for as long as the request lasts. */
 export interface Principal {
@@ -11,11 +12,11 @@ export interface Principal {
   /** Model names it may use; null is all. */
   readonly models: readonly string[] | null;
   readonly expiresAt: Date | null;
-  /** The HMAC of the secret that was shown; none for the operator, who has no secret in the store. */
-  readonly secretHash?: Uint8Array;
+  /** Of the secret that was shown; none for the operator, who has no secret in the store. */
+  readonly secretHashes?: SecretHashes;
 }
 
-export function principalOf(key: ApiKey, secretHash?: Uint8Array): Principal {
+export function principalOf(key: ApiKey, secretHashes?: SecretHashes): Principal {
   return {
     apiKeyId: key.id,
     projectId: key.projectId,
@@ -23,7 +24,7 @@ export function principalOf(key: ApiKey, secretHash?: Uint8Array): Principal {
     scopes: key.scopes,
     models: key.models,
     expiresAt: key.expiresAt,
-    ...(secretHash && { secretHash }),
+    ...(secretHashes && { secretHashes }),
   };
 }
 

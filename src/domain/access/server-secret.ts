@@ -29,7 +29,7 @@ export async function loadServerSecrets({
   const files = filesIn(dataDirectory);
   await writeFile(files.current, newSecret(), { mode: 0o600, flag: 'wx' }).catch(unless('EEXIST'));
   const current = await readFile(files.current, 'utf8');
-  const previous = previousSecret ?? (await readFile(files.previous, 'utf8').catch(unless('ENOENT')));
+  const previous = await readFile(files.previous, 'utf8').catch(unless('ENOENT'));
   return { current: current.trim(), previous: previous?.trim() };
 }
 

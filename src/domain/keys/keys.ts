@@ -11,7 +11,7 @@ import { auditEntry } from '../audit/audit.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
 import { changedLimits, givenLimits, noLimits } from '../quotas/limits-input.ts';
 import { findBySecret } from './find-by-secret.ts';
-import { hashSecret } from './hash-secret.ts';
+import { hashesOf, hashSecret } from './hash-secret.ts';
 import { createKeySchema, requireFuture, rotateKeySchema, updateKeySchema } from './input.ts';
 
 /** API keys: made, changed, listed and revoked by administrators. What changes of a key holds at once, everywhere. */
@@ -190,7 +190,7 @@ export function createKeys({ store, signals, serverSecrets, resolveModel, now = 
       if (given === undefined) {
         const { rows } = await store.apiKeys.list({}, { limit: 2, direction: 'forward' });
         if (rows.some(({ name, scopes }) => !(name === operatorName && scopes.includes('ADMIN')))) return undefined;
-      } else if ((await findBySecret(given, serverSecrets, store.apiKeys)).key) {
+      } else if (await findBySecret(hashesOf(given, serverSecrets), store.apiKeys)) {
         return undefined;
       }
       const secret = given ?? generateSecret();
@@ -199,8 +199,9 @@ export function createKeys({ store, signals, serverSecrets, resolveModel, now = 
     },
 
     async ensureOperator() {
-      const { key, hash } = await findBySecret('the operator of this machine', serverSecrets, store.apiKeys);
-      return key ?? (await createBuiltIn(operatorName, 'server.json', hash));
+      const hashes = hashesOf('the operator of this machine', serverSecrets);
+      const key = await findBySecret(hashes, store.apiKeys);
+      return key ?? (await createBuiltIn(operatorName, 'server.json', hashes[0]));
     },
   };
 }

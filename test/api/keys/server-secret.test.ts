@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -137,5 +138,44 @@ describe.skipIf(await whyNoPostgres())("the server's secret on several nodes", (
     }
     await one[Symbol.asyncDispose]();
     await two[Symbol.asyncDispose]();
+  });
+
+  it('is told by nodes that move keys in opposite directions at once, and refuses none', { timeout }, async () => {
+    await using database = await temporaryDatabase();
+    await using oneDirectory = await temporaryDataDirectory();
+    await using twoDirectory = await temporaryDataDirectory();
+    await using one = await startNode(oneDirectory.path, database.url, before, now);
+    await using two = await startNode(twoDirectory.path, database.url, now, before);
+    const keys = await Promise.all(Array.from({ length: 16 }, () => newKey(one)));
+    const requests = keys.flatMap((key) => [one, two, one, two, one, two].map((node) => ({ ...key, node })));
+    const opened = await Promise.all(requests.map(({ node, secret }) => openedBy(node, secret)));
+    expect(opened).toEqual(requests.map(({ id }) => id));
+  });
+
+  it('leaves a socket open when another node moves its key, until the key is given another secret', {
+    timeout,
+  }, async () => {
+    await using database = await temporaryDatabase();
+    await using oneDirectory = await temporaryDataDirectory();
+    await using twoDirectory = await temporaryDataDirectory();
+    await using one = await startNode(oneDirectory.path, database.url, before, now);
+    await using two = await startNode(twoDirectory.path, database.url, now, before);
+    const { id } = await newKey(one);
+    const { secret } = await rotateKey(one.admin, { id });
+    await using socket = await openSocket(one.url, secret!);
+    expect(await openedBy(two, secret!)).toBe(id);
+    await updateKey(one.admin, { id, scopes: ['COMPLETIONS', 'USAGE_READ'] });
+    // A right that the socket gains shows that the change was looked into.
+    await waitFor('the new right', () => {
+      socket.send({
+        id: randomUUID(),
+        type: 'subscribe',
+        payload: { query: '{ usageRecords(first: 1) { edges { cursor } } }' },
+      });
+      return socket.received.some(({ payload }) => payload?.data?.usageRecords);
+    });
+    // Within the grace of the one before, this one is replaced at once.
+    await rotateKey(one.admin, { id });
+    expect(await socket.closed).toEqual({ code: 4403, reason: "The API key's secret was replaced." });
   });
 });

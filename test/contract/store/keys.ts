@@ -16,23 +16,31 @@ export function keysContract(opened: () => TestStore): void {
     };
     const stored: ApiKey = { ...key, revokedAt: null, lastUsedAt: null, previousSecretExpiresAt: null };
     expect(await store.apiKeys.create({ ...key, hash }, auditOf('api-key.create'))).toEqual(stored);
-    expect(await store.apiKeys.findByHash(hash)).toEqual(stored);
+    expect(await store.apiKeys.findByHash([hash])).toEqual({ key: stored, hash: Uint8Array.from(hash) });
+    expect(await store.apiKeys.findByHash([randomBytes(32), hash])).toEqual({
+      key: stored,
+      hash: Uint8Array.from(hash),
+    });
     expect(await store.apiKeys.find([key.id])).toEqual([stored]);
-    expect(await store.apiKeys.findByHash(randomBytes(32))).toBeUndefined();
+    expect(await store.apiKeys.findByHash([randomBytes(32), randomBytes(32)])).toBeUndefined();
   });
 
   test('moves a secret to another hash, be it the current one of its key or the one before', async () => {
     const { store, newKey } = opened();
-    const [current, before, moved, movedBefore, stranger] = Array.from({ length: 5 }, () => randomBytes(32));
+    const [current, before, moved, movedBefore, stranger] = Array.from({ length: 5 }, () =>
+      Uint8Array.from(randomBytes(32)),
+    );
     const { id } = await newKey({ hash: before! });
     const rotation = { hash: current!, hint: 'slc_efgh', at: noon, graceUntil: after(noon, 60) };
     await store.apiKeys.rotate(id, rotation, auditOf('api-key.rotate'));
     await store.apiKeys.rehash(current!, moved!);
     await Promise.all([1, 2].map(() => store.apiKeys.rehash(before!, movedBefore!)));
     await store.apiKeys.rehash(stranger!, randomBytes(32));
-    expect(await store.apiKeys.findByHash(moved!)).toMatchObject({ id, expiresAt: null });
-    expect(await store.apiKeys.findByHash(movedBefore!)).toMatchObject({ id, expiresAt: after(noon, 60) });
-    for (const gone of [current!, before!]) expect(await store.apiKeys.findByHash(gone)).toBeUndefined();
+    const byCurrent = await store.apiKeys.findByHash([moved!, current!]);
+    expect(byCurrent).toMatchObject({ key: { id, expiresAt: null }, hash: moved });
+    const byPrevious = await store.apiKeys.findByHash([before!, movedBefore!]);
+    expect(byPrevious).toMatchObject({ key: { id, expiresAt: after(noon, 60) }, hash: movedBefore });
+    expect(await store.apiKeys.findByHash([current!, before!])).toBeUndefined();
   });
 
   test('tells a key for no model from a key for all', async () => {

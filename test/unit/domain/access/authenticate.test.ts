@@ -38,9 +38,10 @@ describe('authentication', () => {
     };
     const queries: string[] = [];
     const apiKeys = {
-      async findByHash(hash) {
+      async findByHash(hashes) {
         queries.push('findByHash');
-        return Buffer.from(hash).equals(hashSecret(serverSecret, secret)) ? key : undefined;
+        const hash = hashSecret(serverSecret, secret);
+        return hashes.some((one) => Buffer.from(one).equals(hash)) ? { key, hash } : undefined;
       },
       async touch() {
         queries.push('touch');
