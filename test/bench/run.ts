@@ -6,6 +6,15 @@ const benches: Record<string, { readonly summary: string; run(argv: readonly str
     summary: 'admissions on both databases: commits a second and latencies, beside a bare UPDATE',
     run: async (argv) => (await import('./admission/bench.ts')).benchAdmission(argv),
   },
+  idle: {
+    summary: 'what a server with a loaded model takes of the processor while nobody asks',
+    run: async (argv) => (await import('./idle/bench.ts')).benchIdle(argv),
+  },
+  overload: {
+    summary:
+      'ten times the load that the engine can serve: waits of what is admitted, and how fast the rest is refused',
+    run: async (argv) => (await import('./overload/bench.ts')).benchOverload(argv),
+  },
   pool: {
     summary:
       'the model pool with random weights of real shapes: tokens a second and latencies, beside the bare engine and llama-server',

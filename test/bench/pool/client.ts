@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { request } from 'node:http';
-import { WebSocket } from 'ws';
 import { answerRequests } from '../child.ts';
+import { connect } from './connect.ts';
 import type { ClientRequest, Load, Measured, TextLoad } from './messages.ts';
 import { createStopwatch } from './stopwatch.ts';
 
@@ -57,16 +56,6 @@ async function readSluice(url: string, secret: string, { prompts, tokens }: Text
   );
   for (const socket of sockets) socket.removeAllListeners('close').terminate();
   return stopwatch.measured(prompts.length * (tokens - 1));
-}
-
-async function connect(url: string, secret: string): Promise<WebSocket> {
-  const socket = new WebSocket(`${url.replace(/^http/u, 'ws')}/graphql`, 'graphql-transport-ws', {
-    perMessageDeflate: false,
-  });
-  await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${secret}` } }));
-  await once(socket, 'message');
-  return socket;
 }
 
 async function readLlamaServer(url: string, { prompts, tokens }: Load): Promise<Measured> {

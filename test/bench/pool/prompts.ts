@@ -15,8 +15,12 @@ export async function writePrompts(client: Client, count: number, tokens: number
   return Promise.all(Array.from({ length: count }, () => writePrompt(client, tokens)));
 }
 
+export function randomWords(count: number): string[] {
+  return Array.from({ length: count }, () => words[Math.floor(Math.random() * words.length)]!);
+}
+
 async function writePrompt(client: Client, wanted: number): Promise<Prompt> {
-  const text = Array.from({ length: wanted }, () => words[Math.floor(Math.random() * words.length)]!);
+  const text = randomWords(wanted);
   const all = await tokenize(client, text.join(' '));
   const few = text.slice(0, Math.max(1, Math.round((wanted * wanted) / all.length))).join(' ');
   return { text: few, tokens: await tokenize(client, few) };

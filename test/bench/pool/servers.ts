@@ -24,12 +24,15 @@ export interface SluiceServer extends AsyncDisposable {
 }
 
 /** The service as it is shipped, with its embedded database and one model. */
-export async function startSluiceServer({ modelPath, ...settings }: ModelSettings): Promise<SluiceServer> {
+export async function startSluiceServer(
+  { modelPath, ...settings }: ModelSettings,
+  queueSeconds = 3_600,
+): Promise<SluiceServer> {
   await using opened = createDisposer();
   const directory = opened.use(await temporaryDataDirectory());
   const config = join(directory.path, 'sluice.config.json');
   const model = { name: 'bench', source: `file:${resolve(modelPath)}`, ...settings, gpuLayers: 0 };
-  await writeFile(config, JSON.stringify({ models: [model], limits: { queueSeconds: 3_600 } }));
+  await writeFile(config, JSON.stringify({ models: [model], limits: { queueSeconds } }));
   const adminSecret = newAdminSecret();
   const { url, admin } = opened.use(
     await startServerProcess({
