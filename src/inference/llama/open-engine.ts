@@ -54,6 +54,7 @@ async function load(settings: EngineSettings, log: Log): Promise<Loaded> {
   const threads = typeof settings.threads === 'number' ? settings.threads : settings.threads.atMost;
   const llama = await openLlama({ gpu: gpuLayers === 0 ? false : 'auto', threads, log });
   llama.logLevel = LlamaLogLevel.warn;
+  log('debug', `llama.cpp ${llama.llamaCppRelease.release}, ${llama.buildType}: ${llama.systemInfo}`);
   try {
     const model = await llama.loadModel({
       modelPath,

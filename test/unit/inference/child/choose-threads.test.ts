@@ -32,13 +32,24 @@ describe('choosing threads', () => {
   it('stops at the first that gains next to nothing', async () => {
     const { tried, measure } = measurer({ 1: 100, 2: 52, 4: 49 });
     expect(await chooseThreads({ atMost: 31 }, measure)).toBe(2);
-    expect(tried).toEqual([1, 2, 4]);
+    expect(tried).toEqual([1, 2, 4, 4]);
+  });
+
+  it('is not misled by something else that wanted the cores for a moment', async () => {
+    const { measure } = measurer({ 1: 100, 2: 52, 3: 40 });
+    let disturbed = false;
+    const disturbedOnce = async (threads: number) => {
+      if (threads !== 2 || disturbed) return measure(threads);
+      disturbed = true;
+      return 400;
+    };
+    expect(await chooseThreads({ atMost: 3 }, disturbedOnce)).toBe(3);
   });
 
   it('stops at the first whose threads hinder one another', async () => {
     const { tried, measure } = measurer({ 1: 10, 2: 600 });
     expect(await chooseThreads({ atMost: 15 }, measure)).toBe(1);
-    expect(tried).toEqual([1, 2]);
+    expect(tried).toEqual([1, 2, 2]);
   });
 
   it('gives a tiny model one thread, whatever more would do', async () => {
