@@ -1,33 +1,30 @@
-import { fork } from 'node:child_process';
 import { once, setMaxListeners } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { endless, request, runChaoticCompletion } from '../kit/chaos.ts';
 import { startFaultyNetwork } from '../kit/faulty-network.ts';
 import { readThrough } from '../kit/persistent-reader.ts';
 import { createRandom } from '../kit/random.ts';
-import type { FromServer, Measurement } from './soak-server.ts';
+import { requireFlat, show, startSoakServer } from './soak-process.ts';
 
 export interface SoakOptions {
   readonly engine: 'llama' | 'scripted';
   readonly streams: number;
-  readonly minutes: number;
+  /** Each soak has its own default. */
+  readonly minutes: number | undefined;
   readonly completions: number;
   readonly readers: number;
   readonly runs: number;
   readonly kills: number;
   readonly outageSeconds: number;
   readonly store: 'pglite' | 'postgres';
+  readonly clients: number;
   readonly seed: number;
 }
 
-type Report = Readonly<Record<string, unknown>>;
+export type Report = Readonly<Record<string, unknown>>;
 
 /** Streams over a faulty network for minutes; then the server must be as it was before. */
-export async function soakStreams({ engine, streams, minutes, seed }: SoakOptions): Promise<Report> {
+export async function soakStreams({ engine, streams, minutes = 3, seed }: SoakOptions): Promise<Report> {
   const random = createRandom(seed);
   await using server = await startSoakServer(engine, {
     streams: { pingSeconds: 1, stallSeconds: 2, graceSeconds: 5, firstReaderSeconds: 120 },
@@ -146,74 +143,6 @@ export async function soakFlat({ completions }: SoakOptions): Promise<Report> {
   return { completions, perSecond: Math.round(completions / seconds), ...show(before, after) };
 }
 
-interface SoakServer extends AsyncDisposable {
-  readonly url: string;
-  readonly adminSecret: string;
-  measure(): Promise<Measurement>;
-  /** Once the operating system takes nothing more of what is sent. */
-  idle(): Promise<Measurement>;
-  /** Once the connections are closed and the logs are let go. */
-  settled(): Promise<Measurement>;
-}
-
-async function startSoakServer(engine: SoakOptions['engine'], config: object): Promise<SoakServer> {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'sluice-soak-'));
-  const path = join(dataDirectory, 'sluice.config.json');
-  const starter = { name: 'starter', source: `file:${resolve('models/starter.gguf')}`, contextSize: 512, threads: 1 };
-  await writeFile(path, JSON.stringify({ models: [starter], ...config }));
-  const child = fork(new URL('./soak-server.ts', import.meta.url), {
-    execArgv: ['--import', 'tsx', '--expose-gc'],
-    env: {
-      PATH: process.env.PATH,
-      HOME: process.env.HOME,
-      SLUICE_PORT: '0',
-      SLUICE_DATA_DIR: dataDirectory,
-      SLUICE_CONFIG: path,
-      SOAK_ENGINE: engine,
-    },
-  });
-  const ended = once(child, 'exit');
-  async function answer<T extends FromServer['type']>(type: T): Promise<Extract<FromServer, { type: T }>> {
-    const [message] = (await Promise.race([once(child, 'message'), ended])) as [FromServer | number];
-    if (typeof message === 'object' && message?.type === type) return message as Extract<FromServer, { type: T }>;
-    throw new Error('the server ended');
-  }
-  const { url, adminSecret } = await answer('ready');
-
-  async function measure(): Promise<Measurement> {
-    child.send({ type: 'measure' });
-    return (await answer('measured')).measurement;
-  }
-
-  return {
-    url,
-    adminSecret,
-    measure,
-    async idle() {
-      const giveUpAt = performance.now() + 600_000;
-      for (let last = await measure(); ; ) {
-        await delay(3_000);
-        const now = await measure();
-        if (performance.now() > giveUpAt) throw new Error('the server finds no rest');
-        if (now.takenBytes === last.takenBytes) return now;
-        last = now;
-      }
-    },
-    async settled() {
-      for (let i = 0; ; i++) {
-        await delay(1_000);
-        const measured = await measure();
-        if (i > 12 || ((measured.resources.TCPSocketWrap ?? 0) === 0 && i > 6)) return measured;
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      child.send({ type: 'stop' });
-      await ended;
-      await rm(dataDirectory, { recursive: true, force: true });
-    },
-  };
-}
-
 /** So that what is offered is more than the operating system buffers. */
 const subscriptionsEach = 16;
 const connectingAtOnce = 16;
@@ -236,25 +165,6 @@ async function openStalled(url: string, secret: string, id: string): Promise<Web
     socket.send(JSON.stringify({ id: String(i), type: 'subscribe', payload: { query, variables: { id } } }));
   }
   return socket;
-}
-
-function requireFlat(before: Measurement, after: Measurement): void {
-  const growth = after.heapBytes / before.heapBytes - 1;
-  if (growth > 0.1)
-    throw new Error(`the heap grew by ${Math.round(growth * 100)} %: ${JSON.stringify({ before, after })}`);
-  for (const [name, count] of Object.entries(after.resources)) {
-    const most = (before.resources[name] ?? 0) + 2;
-    if (count > most) throw new Error(`${count} ${name} are left, ${before.resources[name] ?? 0} were there`);
-  }
-}
-
-function show(before: Measurement, after: Measurement): Report {
-  const mebibytes = (bytes: number) => Number((bytes / 1_048_576).toFixed(1));
-  return {
-    heapMebibytes: { before: mebibytes(before.heapBytes), after: mebibytes(after.heapBytes) },
-    residentMebibytes: { before: mebibytes(before.residentBytes), after: mebibytes(after.residentBytes) },
-    resources: { before: before.resources, after: after.resources },
-  };
 }
 
 async function timed<T>(run: () => Promise<T>): Promise<{ result: T; seconds: number }> {

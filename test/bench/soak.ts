@@ -1,22 +1,25 @@
 import { parseArgs } from 'node:util';
 import { soakMetering } from './soak-metering.ts';
+import { soakPool } from './soak-pool.ts';
 import { type SoakOptions, soakFlat, soakStalled, soakStreams } from './soak-streams.ts';
 
 /**
  * npm run soak -- streams [--minutes 3] [--streams 200] [--engine llama|scripted]
  * npm run soak -- stalled [--readers 1000]    each takes the kernel about 4 MB: net.ipv4.tcp_mem must allow for it
  * npm run soak -- flat [--completions 10000]
+ * npm run soak -- pool [--minutes 30] [--clients 16]
  * npm run soak -- metering [--runs 1000] [--kills 10] [--outage 60] [--store pglite|postgres] [--engine llama|scripted]
  */
-const soaks = { streams: soakStreams, stalled: soakStalled, flat: soakFlat, metering: soakMetering };
+const soaks = { streams: soakStreams, stalled: soakStalled, flat: soakFlat, pool: soakPool, metering: soakMetering };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    minutes: { type: 'string', default: '3' },
+    minutes: { type: 'string' },
     streams: { type: 'string', default: '200' },
     engine: { type: 'string', default: 'llama' },
     completions: { type: 'string', default: '10000' },
+    clients: { type: 'string', default: '16' },
     readers: { type: 'string', default: '1000' },
     runs: { type: 'string', default: '1000' },
     kills: { type: 'string', default: '10' },
@@ -27,10 +30,11 @@ const { positionals, values } = parseArgs({
 });
 const options: SoakOptions = {
   engine: values.engine === 'scripted' ? 'scripted' : 'llama',
-  minutes: Number(values.minutes),
+  minutes: values.minutes === undefined ? undefined : Number(values.minutes),
   streams: Number(values.streams),
   completions: Number(values.completions),
   readers: Number(values.readers),
+  clients: Number(values.clients),
   runs: Number(values.runs),
   kills: Number(values.kills),
   outageSeconds: Number(values.outage),
