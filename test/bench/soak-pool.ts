@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { endless } from '../kit/chaos.ts';
 import { type Client, createClient } from '../kit/client.ts';
 import { complete } from '../kit/completions.ts';
@@ -18,6 +19,7 @@ const slowerAtMost = 1.2;
 /** Of the whole run: the first five and the last five minutes of half an hour. */
 const windowsOfRun = 6;
 const restMilliseconds = 60_000;
+const requestMilliseconds = 60_000;
 
 /**
  * The real engine under everything that clients do, for half an hour; then every sequence, handle and reservation must be there again,
@@ -41,7 +43,7 @@ export async function soakPool({ minutes = 30, clients, seed }: SoakOptions): Pr
     do {
       const name = oneOf(random, names);
       counts[name] = (counts[name] ?? 0) + 1;
-      await requests[name]!({ url, client, random, firstToken });
+      await withinReason(name, requests[name]!({ url, client, random, firstToken }));
     } while (Date.now() < stopAt);
   }
   const keys = await Promise.all(Array.from({ length: clients }, () => newKey(url, admin)));
@@ -86,6 +88,20 @@ export async function soakPool({ minutes = 30, clients, seed }: SoakOptions): Pr
     throw error;
   }
   return report;
+}
+
+/** A request that never ends would keep the soak from ending, and tell nobody which it was. */
+async function withinReason(name: string, request: Promise<void>): Promise<void> {
+  const waiting = new AbortController();
+  const late = delay(requestMilliseconds, undefined, { signal: waiting.signal }).then(() => {
+    throw new Error(`a request ${name} did not end`);
+  });
+  late.catch(() => {});
+  try {
+    await Promise.race([request, late]);
+  } finally {
+    waiting.abort();
+  }
 }
 
 async function newKey(url: string, admin: Client): Promise<Client> {
