@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { ModelPrice } from './contracts/inference.ts';
+import { cacheTypes, flashAttentionSettings, needsFlashAttention } from './inference/cache-type.ts';
 import type { ModelConfig } from './inference/model-config.ts';
 
 /** Everything that can be configured, read once: environment (or the flag of the same name), then the config file. */
@@ -81,6 +82,16 @@ const modelSchema = z.strictObject({
     .union([z.enum(['auto', 'max']), z.int().min(0)])
     .default('auto')
     .describe('Layers on the GPU; 0 is CPU only.'),
+  cacheType: z
+    .enum(cacheTypes)
+    .default('f16')
+    .describe(
+      'Type of the numbers in the KV cache; q8_0 takes half the memory of f16. Quantised: with flash attention.',
+    ),
+  flashAttention: z
+    .enum(flashAttentionSettings)
+    .default('auto')
+    .describe('Attention that needs less memory; auto is on wherever the device can do it.'),
   load: z
     .enum(['start', 'demand'])
     .default('start')
@@ -228,6 +239,7 @@ function parseConfigFile(path: string | undefined): ConfigFile {
     throw new ConfigError(`${path}: ${issues.join('; ')}`);
   }
   rejectAmbiguousNames(path, parsed.data);
+  rejectUnreadableCaches(path, parsed.data);
   return parsed.data;
 }
 
@@ -236,6 +248,15 @@ function rejectAmbiguousNames(path: string, file: ConfigFile): void {
   for (const name of (file.models ?? []).flatMap((model) => [model.name, ...model.aliases])) {
     if (seen.has(name)) throw new ConfigError(`${path}: models: the name or alias "${name}" is given twice`);
     seen.add(name);
+  }
+}
+
+function rejectUnreadableCaches(path: string, file: ConfigFile): void {
+  for (const [index, { cacheType, flashAttention }] of (file.models ?? []).entries()) {
+    if (flashAttention !== 'off' || !needsFlashAttention(cacheType)) continue;
+    throw new ConfigError(
+      `${path}: models.${index}.cacheType: ${cacheType} needs flash attention: leave flashAttention "auto" or "on", or use f16`,
+    );
   }
 }
 

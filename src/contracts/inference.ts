@@ -200,4 +200,6 @@ export interface ModelFacts {
   readonly hasChatTemplate: boolean;
   /** Of the KV cache, over all layers, in numbers of 16 bits. */
   readonly cacheBytesPerToken: number;
+  /** Of the layer that has the most. */
+  readonly attentionHeads: number;
 }

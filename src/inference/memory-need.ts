@@ -1,14 +1,25 @@
 import type { ModelFacts } from '../contracts/inference.ts';
+import { bitsPerNumber } from './cache-type.ts';
 import type { ModelConfig } from './model-config.ts';
+import { tokensPerStep } from './step-size.ts';
 
 /** What a process takes beside the weights and the cache: itself, and what it computes in. */
 const overheadBytes = 96 * 2 ** 20;
+const bytesOfScore = 4;
 
 /**
  * What a model takes in memory: for each replica the weights (as large as the file) and the KV cache of all its sequences. An upper
  * bound: replicas on the CPU share the pages of the file, and models that attend to a window keep less.
  */
-export function neededBytes({ sizeBytes, cacheBytesPerToken }: ModelFacts, config: ModelConfig): number {
-  const cacheBytes = cacheBytesPerToken * config.contextSize * config.sequences;
-  return config.replicas * (sizeBytes + cacheBytes + overheadBytes);
+export function neededBytes(facts: ModelFacts, config: ModelConfig): number {
+  const { contextSize, sequences, cacheType } = config;
+  const cachedBytes =
+    facts.cacheBytesPerToken * contextSize * sequences * (bitsPerNumber[cacheType] / bitsPerNumber.f16);
+  return config.replicas * Math.ceil(facts.sizeBytes + cachedBytes + scoreBytes(facts, config) + overheadBytes);
+}
+
+/** Without flash attention, a layer's scores of every token of a step for every token before it lie in memory, all at once. */
+function scoreBytes({ attentionHeads }: ModelFacts, config: ModelConfig): number {
+  if (config.flashAttention !== 'off') return 0;
+  return attentionHeads * tokensPerStep(config) * config.contextSize * bytesOfScore;
 }

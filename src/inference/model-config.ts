@@ -1,4 +1,5 @@
 import type { ModelPrice } from '../contracts/inference.ts';
+import type { CacheType, FlashAttentionSetting } from './cache-type.ts';
 
 /** One model of the catalogue, as the configuration describes it: checked, with every default filled in. */
 export interface ModelConfig {
@@ -23,6 +24,9 @@ export interface ModelConfig {
   readonly threads: number | 'auto';
   /** How much of the model goes to the GPU, where there is one. */
   readonly gpuLayers: number | 'auto' | 'max';
+  /** Of the KV cache; quantised ones need flash attention. */
+  readonly cacheType: CacheType;
+  readonly flashAttention: FlashAttentionSetting;
   /** When it is loaded: with the server, or by the first request. */
   readonly load: 'start' | 'demand';
   /** How long it stays in memory without being used; null is for ever. */

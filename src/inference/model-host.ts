@@ -72,6 +72,8 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         threads: config.threads === 'auto' ? { atMost: options.autoThreads } : config.threads,
         // Without a GPU, an engine need not try every way to one each time it starts.
         gpuLayers: (await options.device()).type === 'none' ? 0 : config.gpuLayers,
+        cacheType: config.cacheType,
+        flashAttention: config.flashAttention,
       }),
       changed,
     }),

@@ -1,5 +1,6 @@
 import type { FinishReason, ModelFacts } from '../contracts/inference.ts';
 import type { EngineFacts } from '../contracts/pool.ts';
+import type { CacheType, FlashAttentionSetting } from './cache-type.ts';
 
 /**
  * What the host and its child processes tell each other. Messages of one turn of the event loop travel together, as one
@@ -11,6 +12,10 @@ export interface EngineSettings {
   readonly sequences: number;
   readonly threads: ThreadSetting;
   readonly gpuLayers: number | 'auto' | 'max';
+  /** `f16` where absent. */
+  readonly cacheType?: CacheType;
+  /** `auto` where absent. */
+  readonly flashAttention?: FlashAttentionSetting;
 }
 
 /** ggml threads; where only the most is given, the engine measures how many of them are worth it. */

@@ -263,6 +263,7 @@ function describe({ model, contextSize, slots, broken, loaded, leaving }: Host):
       vocabularySize,
       hasChatTemplate: model.hasChatTemplate ?? true,
       cacheBytesPerToken: 0,
+      attentionHeads: 0,
     },
   };
 }

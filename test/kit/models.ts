@@ -40,6 +40,8 @@ export function modelConfig(model: TestModel, changes: Partial<ModelConfig> = {}
     replicas: 1,
     threads: 1,
     gpuLayers: 'auto',
+    cacheType: 'f16',
+    flashAttention: 'auto',
     load: 'start',
     keepAliveSeconds: null,
     price: { promptNanosPerToken: 0n, completionNanosPerToken: 0n },

@@ -1,9 +1,12 @@
 import { readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ModelConfig } from '../../src/inference/model-config.ts';
+import { randomModel } from '../bench/pool/random-model.ts';
 import { generate, job } from '../kit/generate.ts';
-import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+import { modelConfig, modelsAtHand, openInference, type TestModel } from '../kit/models.ts';
 
 const [model] = modelsAtHand();
 const driver = process.env.VK_ICD_FILENAMES ?? softwareDriver();
@@ -27,8 +30,8 @@ function softwareDriver(): string | undefined {
 describe.skipIf(model === undefined || driver === undefined)('engines on a GPU', () => {
   const environment = { ...process.env, VK_ICD_FILENAMES: driver, GGML_VK_VISIBLE_DEVICES: '0' };
 
-  async function answer(changes: Partial<ModelConfig>) {
-    const config = modelConfig(model!, { contextSize: 256, sequences: 2, ...changes });
+  async function answer(changes: Partial<ModelConfig>, by: TestModel = model!) {
+    const config = modelConfig(by, { contextSize: 256, sequences: 2, ...changes });
     await using inference = openInference([config], { environment });
     await inference.preload();
     const { tokens } = await inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' });
@@ -47,6 +50,31 @@ describe.skipIf(model === undefined || driver === undefined)('engines on a GPU',
     expect(cpu.pool.models[0]!.replicas[0]!.engine).toMatchObject({ device: 'CPU', gpuLayers: 0, gpuMemoryBytes: 0 });
     expect(gpu.text).toBe(cpu.text);
     expect(gpu.text).not.toBe('');
+  });
+
+  it('keep their cache on the GPU in the type that the model asks for', async () => {
+    const { pool, text } = await answer({ gpuLayers: 'max', devices: [0], cacheType: 'q8_0' });
+    const { engine } = pool.models[0]!.replicas[0]!;
+    expect(engine).toMatchObject({ cacheType: 'Q8_0', flashAttention: true });
+    expect(engine!.gpuLayers).toBe(engine!.layers);
+    expect(text).not.toBe('');
+  });
+
+  it('say that flash attention is off where the device cannot do it and it was left to it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'sluice-gpu-'));
+    try {
+      // Heads of 12 numbers, where Vulkan wants multiples of 8.
+      const measures = { layers: 2, width: 192, heads: 16, keyValueHeads: 16, feedForward: 512, vocabulary: 4_096 };
+      const path = await randomModel({ name: 'narrow', ...measures, tokens: 1 }, directory);
+      const narrow = { name: 'narrow', path };
+      const gpu = await answer({ gpuLayers: 'max', devices: [0] }, narrow);
+      const cpu = await answer({ gpuLayers: 0 }, narrow);
+      expect(gpu.pool.models[0]!.replicas[0]!.engine).toMatchObject({ gpuLayers: 3, flashAttention: false });
+      expect(cpu.pool.models[0]!.replicas[0]!.engine).toMatchObject({ gpuLayers: 0, flashAttention: true });
+      expect(gpu.text).toBe(cpu.text);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 
   it('run on the CPU where a replica is dealt a device that is not there', async () => {

@@ -31,12 +31,32 @@ describe('a model of the configuration', () => {
     expect(modelWith({ devices: [0, 1], replicas: 4 }).replicas).toBe(4);
   });
 
-  it.each([{ load: 'never' }, { keepAliveSeconds: -1 }, { devices: [] }, { devices: [-1] }])(
-    'refuses %j',
-    (changes) => {
-      expect(() => modelWith(changes)).toThrow(`models.0.${Object.keys(changes)[0]}`);
+  it('keeps its cache in f16, with flash attention where the device can, unless it says otherwise', () => {
+    expect(modelWith({})).toMatchObject({ cacheType: 'f16', flashAttention: 'auto' });
+    const changes = { cacheType: 'q8_0', flashAttention: 'on' };
+    expect(modelWith(changes)).toMatchObject(changes);
+    expect(modelWith({ flashAttention: 'off' })).toMatchObject({ cacheType: 'f16', flashAttention: 'off' });
+  });
+
+  it.each(['q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'])(
+    'refuses a cache in %s without flash attention',
+    (cacheType) => {
+      expect(() => modelWith({ cacheType, flashAttention: 'off' })).toThrow(
+        `models.0.cacheType: ${cacheType} needs flash attention: leave flashAttention "auto" or "on", or use f16`,
+      );
     },
   );
+
+  it.each([
+    { load: 'never' },
+    { keepAliveSeconds: -1 },
+    { devices: [] },
+    { devices: [-1] },
+    { cacheType: 'q2_K' },
+    { flashAttention: true },
+  ])('refuses %j', (changes) => {
+    expect(() => modelWith(changes)).toThrow(`models.0.${Object.keys(changes)[0]}`);
+  });
 });
 
 describe('the secret before', () => {

@@ -1,9 +1,12 @@
+import { setImmediate } from 'node:timers/promises';
 import { GgmlType, type Llama, type LlamaContext, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { EngineFacts } from '../../contracts/pool.ts';
+import type { CacheType, FlashAttentionSetting } from '../cache-type.ts';
 import { chooseThreads } from '../child/choose-threads.ts';
 import type { Decoder, Vocabulary } from '../child/decoder.ts';
 import { stepMeasure } from '../child/measure-step.ts';
 import type { EngineSettings, Log } from '../protocol.ts';
+import { tokensPerStep } from '../step-size.ts';
 import { loadWithFallback } from './load-with-fallback.ts';
 import { nativeDecoder } from './native-decoder.ts';
 import { openLlama, withLastComplaint } from './open-llama.ts';
@@ -15,8 +18,6 @@ export interface OpenEngine {
   readonly facts: EngineFacts;
 }
 
-const mostTokensOfAStep = 512;
-
 /** Loads a model's weights and prepares its sequences. A failure says what is wrong with the file. */
 export function openEngine(
   settings: EngineSettings,
@@ -24,11 +25,12 @@ export function openEngine(
   way: 'fastest' | 'public' = 'fastest',
 ): Promise<OpenEngine> {
   return withLastComplaint(log, async (log) => {
-    const { llama, model, context } = await loadWithFallback(
+    const loaded = await loadWithFallback(
       settings.gpuLayers,
       (gpuLayers) => load({ ...settings, gpuLayers }, log),
       log,
     );
+    const { model, context } = loaded;
     const sequences = Array.from({ length: settings.sequences }, () => context.getSequence());
     const native = way === 'public' ? undefined : nativeDecoder(context, sequences);
     if (native === undefined && way === 'fastest')
@@ -38,7 +40,7 @@ export function openEngine(
     return {
       decoder,
       vocabulary: vocabularyOf(model),
-      facts: { ...(await factsOf(llama, model, context)), threads: decoder.threads },
+      facts: { ...(await factsOf(loaded)), threads: decoder.threads },
     };
   });
 }
@@ -47,33 +49,60 @@ interface Loaded {
   readonly llama: Llama;
   readonly model: LlamaModel;
   readonly context: LlamaContext;
+  readonly flashAttention: boolean;
 }
 
+/** The one place where the library says that `auto` came to off. */
+const flashAttentionRefusal = /Flash Attention not supported/;
+
 async function load(settings: EngineSettings, log: Log): Promise<Loaded> {
-  const { modelPath, contextSize, sequences, gpuLayers } = settings;
+  const { modelPath, contextSize, sequences, gpuLayers, cacheType = 'f16' } = settings;
   const threads = typeof settings.threads === 'number' ? settings.threads : settings.threads.atMost;
-  const llama = await openLlama({ gpu: gpuLayers === 0 ? false : 'auto', threads, log });
+  const flashAttention = flashAttentionOption(settings.flashAttention);
+  const ggmlType = ggmlTypeOf(cacheType);
+  let isRefused = false;
+  const llama = await openLlama({
+    gpu: gpuLayers === 0 ? false : 'auto',
+    threads,
+    log(level, message) {
+      isRefused ||= flashAttentionRefusal.test(message);
+      log(level, message);
+    },
+  });
   llama.logLevel = LlamaLogLevel.warn;
   log('debug', `llama.cpp ${llama.llamaCppRelease.release}, ${llama.buildType}: ${llama.systemInfo}`);
   try {
     const model = await llama.loadModel({
       modelPath,
       gpuLayers: gpuLayers === 'auto' ? { fitContext: { contextSize: contextSize * sequences } } : gpuLayers,
-      defaultContextFlashAttention: true,
+      defaultContextFlashAttention: flashAttention,
+      experimentalDefaultContextKvCacheKeyType: ggmlType,
+      experimentalDefaultContextKvCacheValueType: ggmlType,
     });
+    isRefused = false;
     const context = await model.createContext({
       sequences,
       contextSize,
-      batchSize: Math.max(sequences, Math.min(mostTokensOfAStep, contextSize)),
-      flashAttention: true,
+      batchSize: tokensPerStep(settings),
+      flashAttention,
       threads: { ideal: threads, min: 1 },
       failedCreationRemedy: false,
     });
-    return { llama, model, context };
+    await setImmediate(); // what the library logged comes in a turn of its own
+    return { llama, model, context, flashAttention: flashAttention === 'auto' ? !isRefused : flashAttention };
   } catch (error) {
     await llama.dispose();
     throw error;
   }
+}
+
+function flashAttentionOption(setting: FlashAttentionSetting = 'auto'): 'auto' | boolean {
+  return setting === 'auto' ? 'auto' : setting === 'on';
+}
+
+/** The library has the names in capitals. */
+function ggmlTypeOf(type: CacheType): keyof typeof GgmlType {
+  return type.toUpperCase() as Uppercase<CacheType>;
 }
 
 function vocabularyOf(model: LlamaModel): Vocabulary {
@@ -84,7 +113,7 @@ function vocabularyOf(model: LlamaModel): Vocabulary {
   };
 }
 
-async function factsOf(llama: Llama, model: LlamaModel, context: LlamaContext): Promise<Omit<EngineFacts, 'threads'>> {
+async function factsOf({ llama, model, context, flashAttention }: Loaded): Promise<Omit<EngineFacts, 'threads'>> {
   const devices = model.gpuLayers > 0 ? await llama.getGpuDeviceNames() : [];
   const { gpuVram } = await llama.getLlamaMemoryUsage();
   return {
@@ -93,7 +122,7 @@ async function factsOf(llama: Llama, model: LlamaModel, context: LlamaContext): 
     layers: model.fileInsights.totalLayers,
     memoryBytes: process.memoryUsage.rss(),
     gpuMemoryBytes: devices.length > 0 ? gpuVram : 0,
-    flashAttention: context.flashAttention === true,
+    flashAttention,
     cacheType: GgmlType[context.kvCacheKeyType] ?? 'unknown',
   };
 }

@@ -10,7 +10,7 @@ import {
 import type { ModelFacts } from '../../contracts/inference.ts';
 import type { Log, TokenizerInput, TokenizerRefusal, TokenizerRequest } from '../protocol.ts';
 import { type ChatTemplate, createChatTemplate, type TemplateMessage } from '../tokenizer/chat-template.ts';
-import { cacheBytesPerToken } from './cache-bytes.ts';
+import { attentionFacts } from './attention-facts.ts';
 import { openLlama, withLastComplaint } from './open-llama.ts';
 
 export type TokenizerOutcome =
@@ -116,7 +116,7 @@ async function factsOf(model: LlamaModel, modelPath: string, hasChatTemplate: bo
     trainContextSize: model.fileInsights.trainContextSize ?? 0,
     vocabularySize: metadata.tokenizer.ggml.tokens.length,
     hasChatTemplate,
-    cacheBytesPerToken: cacheBytesPerToken(model),
+    ...attentionFacts(model),
   };
 }
 

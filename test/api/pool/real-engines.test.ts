@@ -30,6 +30,22 @@ test('replicas say what they run on, and how fast', async () => {
   expect(replicas.some(({ tokensPerSecond }) => tokensPerSecond > 0)).toBe(true);
 });
 
+test('a model keeps its cache in the type that the configuration names, and sets less memory aside for it', async () => {
+  const model = { source: starter, contextSize: 2048, sequences: 8, threads: 1, gpuLayers: 0 };
+  const models = [
+    { ...model, name: 'exact' },
+    { ...model, name: 'small', cacheType: 'q8_0', flashAttention: 'on' },
+  ];
+  await using app = await startApp({ config: { models } });
+  const client = await app.newClient();
+  for (const { name } of models) await complete(client, { model: name, prompt: 'Once upon a time', maxTokens: 4 });
+  const exact = await pooledModel(app.admin, 'exact');
+  const small = await pooledModel(app.admin, 'small');
+  expect(exact.replicas[0]!.engine).toMatchObject({ flashAttention: true, cacheType: 'F16' });
+  expect(small.replicas[0]!.engine).toMatchObject({ flashAttention: true, cacheType: 'Q8_0' });
+  expect(Number(exact.reservedBytes) - Number(small.reservedBytes)).toBeGreaterThan(20_000_000);
+});
+
 test('an engine that dies is told of, and counted', async () => {
   const inference: LocalInference = openInference([modelConfig(starterModel, { gpuLayers: 0 })]);
   await inference.preload();

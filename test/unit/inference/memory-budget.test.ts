@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
 import { readMemoryBudget } from '../../../src/inference/memory-budget.ts';
-import { neededBytes } from '../../../src/inference/memory-need.ts';
-import { modelConfig } from '../../kit/models.ts';
 
 const gibibyte = 2 ** 30;
 
@@ -28,21 +26,4 @@ test('with a GPU it is its memory, and a model alone may lie partly in main memo
     });
   expect(await read(0)).toEqual({ bytes: 94 * gibibyte, largestBytes: 179 * gibibyte });
   expect(await read(100 * gibibyte)).toEqual({ bytes: 94 * gibibyte, largestBytes: 94 * gibibyte });
-});
-
-test('a model needs its weights and the cache of all its sequences, for each replica', () => {
-  const facts = {
-    architecture: 'llama',
-    parameters: 1,
-    sizeBytes: 1_000_000_000,
-    trainContextSize: 4096,
-    vocabularySize: 32_000,
-    hasChatTemplate: true,
-    cacheBytesPerToken: 1_000,
-  };
-  const config = modelConfig({ name: 'm', path: '/m' }, { contextSize: 4_000, sequences: 5, replicas: 1 });
-  const one = neededBytes(facts, config);
-  expect(one).toBeGreaterThan(1_000_000_000 + 20_000_000);
-  expect(one).toBeLessThan(1_200_000_000);
-  expect(neededBytes(facts, { ...config, replicas: 3 })).toBe(3 * one);
 });
