@@ -11,7 +11,7 @@ export interface ServerConnection extends Connection {
   /** The server's address without a path. */
   readonly url: string;
   /**
-   * One subscription on one socket. Throws ConnectionLost when that breaks off: the caller knows where to go on from. Ends quietly
+   * One operation on one socket, which may take as long as it likes. Throws ConnectionLost when that breaks off: the caller knows where to go on from. Ends quietly
    * when the signal aborts.
    */
   subscribe<Data>(document: string, variables: Variables, signal: AbortSignal): AsyncIterable<Data>;

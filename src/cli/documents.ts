@@ -46,10 +46,35 @@ export const completionEvents = /* GraphQL */ `
   ${completionFields}
 `;
 
+const modelFields = /* GraphQL */ `
+  fragment ModelFields on Model { name aliases status contextSize defaultMaxTokens slots error }
+`;
+
 export const models = /* GraphQL */ `
   query Models {
-    models { name aliases status contextSize defaultMaxTokens slots error }
+    models { ...ModelFields }
   }
+  ${modelFields}
+`;
+
+export const loadModel = /* GraphQL */ `
+  mutation LoadModel($input: LoadModelInput!) {
+    loadModel(input: $input) {
+      ... on LoadModelPayload { __typename model { ...ModelFields } }
+      ${userError}
+    }
+  }
+  ${modelFields}
+`;
+
+export const unloadModel = /* GraphQL */ `
+  mutation UnloadModel($input: UnloadModelInput!) {
+    unloadModel(input: $input) {
+      ... on UnloadModelPayload { __typename model { ...ModelFields } }
+      ${userError}
+    }
+  }
+  ${modelFields}
 `;
 
 const apiKeyFields = /* GraphQL */ `

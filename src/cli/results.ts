@@ -61,6 +61,11 @@ export interface Model {
   readonly error: string | null;
 }
 
+export interface MovedModel {
+  readonly __typename: 'LoadModelPayload' | 'UnloadModelPayload';
+  readonly model: Model;
+}
+
 export interface UsageRecord {
   readonly id: string;
   readonly model: string;
