@@ -6,6 +6,18 @@ export interface PoolDescription {
   readonly models: readonly PooledModel[];
   /** What models may take together; null until it is known, which is when the first one is loaded. */
   readonly memoryBytes: number | null;
+  /** The same place by place; empty until it is known. */
+  readonly places: readonly PoolPlace[];
+}
+
+/** Somewhere that models lie in memory. */
+export interface PoolPlace {
+  /** `GPU 0` and so on, where replicas are dealt to it; `other GPUs`; `main memory`; or `limit`, where everything counts. */
+  readonly name: string;
+  /** What models may take there together. */
+  readonly bytes: number;
+  /** What the pool sets aside there for models in memory. */
+  readonly reservedBytes: number;
 }
 
 /** One model of the catalogue as the pool runs it now. */

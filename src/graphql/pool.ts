@@ -1,4 +1,4 @@
-import type { EngineFacts, PooledReplica } from '../contracts/pool.ts';
+import type { EngineFacts, PooledReplica, PoolPlace } from '../contracts/pool.ts';
 import type { PoolModelStatus, PoolStatus } from '../domain/pool/status.ts';
 import { builder } from './builder.ts';
 import { caller } from './caller.ts';
@@ -80,6 +80,26 @@ export const PoolModel = builder.objectRef<PoolModelStatus>('PoolModel').impleme
   }),
 });
 
+const PoolPlaceType = builder.objectRef<PoolPlace>('PoolPlace').implement({
+  description: 'Somewhere that models lie in memory.',
+  fields: (t) => ({
+    name: t.exposeString('name', {
+      description:
+        '`GPU 0` and so on, where replicas are dealt to it; `other GPUs`; `main memory`; or `limit`, where all of them count.',
+    }),
+    bytes: t.field({
+      type: 'BigInt',
+      description: 'What models may take there together.',
+      resolve: ({ bytes }) => bytes,
+    }),
+    reservedBytes: t.field({
+      type: 'BigInt',
+      description: 'Memory set aside there for models: an estimate.',
+      resolve: ({ reservedBytes }) => reservedBytes,
+    }),
+  }),
+});
+
 const PoolType = builder.objectRef<PoolStatus>('Pool').implement({
   description: 'The engines of this server.',
   fields: (t) => ({
@@ -92,8 +112,13 @@ const PoolType = builder.objectRef<PoolStatus>('Pool').implement({
       type: 'BigInt',
       nullable: true,
       description:
-        'What models may take together (`limits.modelMemoryBytes`, else read from the device); null until known.',
+        'What models may take together (`limits.modelMemoryBytes`, else what GPUs and machine have); null until known.',
       resolve: ({ memoryBytes }) => memoryBytes,
+    }),
+    places: t.field({
+      type: [PoolPlaceType],
+      description: 'The same place by place: a replica has to find room where it is dealt to. Empty until known.',
+      resolve: ({ places }) => [...places],
     }),
   }),
 });

@@ -3,13 +3,14 @@ import type { Inference, ModelFacts, Slot } from '../contracts/inference.ts';
 import type { PoolChange } from '../contracts/pool.ts';
 import { createListeners } from '../lib/listeners.ts';
 import type { Environment } from './child-process.ts';
-import { probeDevice } from './device/probe.ts';
-import { readMemoryBudget } from './memory-budget.ts';
-import { neededBytes } from './memory-need.ts';
+import { createDevices } from './device/devices.ts';
+import { type MemoryBudget, readMemoryBudget } from './memory-budget.ts';
+import { claimMemory } from './memory-claim.ts';
+import { replicaBytes } from './memory-need.ts';
 import type { ModelConfig } from './model-config.ts';
 import { createModelHost, type ModelHost } from './model-host.ts';
 import { createModelSources } from './model-source.ts';
-import type { Device, Log } from './protocol.ts';
+import type { Log } from './protocol.ts';
 import { defaultTiming, type PoolTiming } from './replica.ts';
 import { requireTokens } from './require-tokens.ts';
 import { createResidency } from './residency.ts';
@@ -27,7 +28,7 @@ export interface InferenceOptions {
   readonly log: Log;
   /** Instead of https://huggingface.co/, for `hf:` sources. */
   readonly huggingFaceEndpoint?: string;
-  /** What all models may take together; read from the device where absent. */
+  /** What all models may take together; read from the machine where absent. */
   readonly memoryBytes?: number;
   readonly timing?: Partial<PoolTiming>;
 }
@@ -54,21 +55,22 @@ export function createInference(options: InferenceOptions): LocalInference {
   const watchers = createListeners<PoolChange>();
 
   const engines = options.models.reduce((sum, { replicas }) => sum + replicas, 0);
-  let probed: Promise<Device> | undefined;
-  /** Looked at once, by the first model that may use it. */
-  function device(): Promise<Device> {
-    if (options.models.every(({ gpuLayers }) => gpuLayers === 0)) return Promise.resolve({ type: 'none' });
-    probed ??= probeDevice({ environment, hangSeconds: timing.hangSeconds, log });
-    return probed;
+  const devices = createDevices(options.models, { environment, hangSeconds: timing.hangSeconds, log });
+  let readingBudget: Promise<MemoryBudget> | undefined;
+  let budgetBytes: number | null = null;
+  async function budget(): Promise<MemoryBudget> {
+    readingBudget ??= readMemoryBudget({
+      configuredBytes: options.memoryBytes,
+      dealt: devices.dealt,
+      anyGpu: devices.any,
+      device: devices.look,
+    });
+    const read = await readingBudget;
+    budgetBytes = read.bytes;
+    return read;
   }
 
-  const residency = createResidency({
-    budget: () =>
-      readMemoryBudget({
-        configuredBytes: options.memoryBytes,
-        device,
-      }),
-  });
+  const residency = createResidency({ capacities: async () => (await budget()).capacities });
   const autoThreads = threadsPerEngine(usableCores(), engines);
   for (const config of options.models) {
     hosts.set(
@@ -80,8 +82,11 @@ export function createInference(options: InferenceOptions): LocalInference {
         timing,
         autoThreads,
         residency,
-        neededBytes: async () => neededBytes(await factsOf(hostOf(config.name)), config),
-        device,
+        async claim() {
+          const facts = await factsOf(hostOf(config.name));
+          return claimMemory(config, replicaBytes(facts, config), await budget());
+        },
+        device: devices.look,
         path: (signal) => sources.path(config, signal),
         changed: watchers.emit,
       }),
@@ -170,7 +175,8 @@ export function createInference(options: InferenceOptions): LocalInference {
 
     pool: () => ({
       models: [...hosts.values()].map((host) => host.describePooled()),
-      memoryBytes: residency.budgetBytes,
+      memoryBytes: budgetBytes,
+      places: residency.places(),
     }),
     watchPool: watchers.add,
 

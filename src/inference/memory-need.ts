@@ -8,14 +8,14 @@ const overheadBytes = 96 * 2 ** 20;
 const bytesOfScore = 4;
 
 /**
- * What a model takes in memory: for each replica the weights (as large as the file) and the KV cache of all its sequences. An upper
- * bound: replicas on the CPU share the pages of the file, and models that attend to a window keep less.
+ * What a replica takes in memory: the weights (as large as the file) and the KV cache of all its sequences. An upper bound: replicas
+ * on the CPU share the pages of the file, and models that attend to a window keep less.
  */
-export function neededBytes(facts: ModelFacts, config: ModelConfig): number {
+export function replicaBytes(facts: ModelFacts, config: ModelConfig): number {
   const { contextSize, sequences, cacheType } = config;
   const cachedBytes =
     facts.cacheBytesPerToken * contextSize * sequences * (bitsPerNumber[cacheType] / bitsPerNumber.f16);
-  return config.replicas * Math.ceil(facts.sizeBytes + cachedBytes + scoreBytes(facts, config) + overheadBytes);
+  return Math.ceil(facts.sizeBytes + cachedBytes + scoreBytes(facts, config) + overheadBytes);
 }
 
 /** Without flash attention, a layer's scores of every token of a step for every token before it lie in memory, all at once. */

@@ -4,6 +4,7 @@ import type { PoolChange, PooledModel } from '../contracts/pool.ts';
 import type { Environment } from './child-process.ts';
 import { describeReplica } from './describe-replica.ts';
 import { type ChoiceEngine, generateChoices } from './generate-choices.ts';
+import type { Claim } from './memory-place.ts';
 import type { ModelConfig } from './model-config.ts';
 import { deviceOf, placementEnvironment } from './placement.ts';
 import type { Device, Log } from './protocol.ts';
@@ -39,11 +40,12 @@ export interface ModelHostOptions {
   readonly log: Log;
   readonly timing: PoolTiming;
   readonly residency: Residency;
-  /** What it takes in memory. */
-  readonly neededBytes: () => Promise<number>;
+  /** What it takes in memory, and where. */
+  readonly claim: () => Promise<Claim>;
   /** The most that `threads: 'auto'` may come to. */
   readonly autoThreads: number;
-  readonly device: () => Promise<Device>;
+  /** The GPU of a number, or all of them. */
+  readonly device: (index: number | undefined) => Promise<Device>;
   readonly path: (signal: AbortSignal) => Promise<string>;
   readonly changed: (change: PoolChange) => void;
 }
@@ -71,7 +73,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         sequences: config.sequences,
         threads: config.threads === 'auto' ? { atMost: options.autoThreads } : config.threads,
         // Without a GPU, an engine need not try every way to one each time it starts.
-        gpuLayers: (await options.device()).type === 'none' ? 0 : config.gpuLayers,
+        gpuLayers: (await options.device(deviceOf(index, config.devices))).type === 'none' ? 0 : config.gpuLayers,
         cacheType: config.cacheType,
         flashAttention: config.flashAttention,
       }),
@@ -82,7 +84,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   const resident = options.residency.join({
     name: config.name,
     keepAliveSeconds: config.keepAliveSeconds,
-    bytes: options.neededBytes,
+    claim: options.claim,
     unload: async () => void (await Promise.all(replicas.map((replica) => replica.unload()))),
     changed,
   });

@@ -1,47 +1,40 @@
 import { DomainError } from '../contracts/errors.ts';
+import type { PoolPlace } from '../contracts/pool.ts';
 import { abortable, type Settle } from './abortable.ts';
+import { chooseVictims } from './eviction.ts';
+import { type Claim, liesIn, type Place, type PlaceBytes, placeClaim, withoutHoldings } from './memory-place.ts';
 
 /**
- * Which models are in memory, within a budget. A model is a *resident*:
+ * Which models are in memory, within what each place of it holds. A model is a *resident*:
  *
  *     out ──use──▶ waiting ──room──▶ in ──unload · kept long enough · room for another──▶ leaving ──▶ out
  *      ▲              │              ▲                                                      │
  *      └─nobody waits─┘              └───────── those who wanted its room are gone ─────────┘
  *
- * - waiting: its need is measured, then it stands in line. Room is given in the order in which models asked for it.
+ * - waiting: its need is measured, then it stands in line. Room of a place is given in the order in which models asked for it.
  * - in: uses are granted at once. A model that is in use never leaves.
  * - leaving: uses that run end in peace, new ones wait; with the last one its processes end. Whoever waits then asks for room
  *   again, at the end of the line: so models that fit only one at a time take turns, and none starves.
  *
- * To make room, models that nobody uses leave, the least recently used first. Where that is not enough, those in use stop taking
- * new uses, the longest resident first, but each only after it could work for as long as it took to load. Within that time even
- * a model without uses stays for a moment, in which the next request of its clients may come: else models would be loaded anew
- * for every request.
+ * Who has to leave for whom is in eviction.ts.
  */
 export interface Residency extends Disposable {
   join(options: ResidentOptions): Resident;
-  /** Null until the first model asked. */
-  readonly budgetBytes: number | null;
-}
-
-export interface MemoryBudget {
-  /** What all models may take together. */
-  readonly bytes: number;
-  /** What one model may take where it is alone: more than `bytes` where a model may lie partly outside the device. */
-  readonly largestBytes: number;
+  /** Empty until the first model asked. */
+  places(): readonly PoolPlace[];
 }
 
 export interface ResidencyOptions {
-  /** Asked once, by the first model that wants in. */
-  readonly budget: () => Promise<MemoryBudget>;
+  /** What each place holds; asked once, by the first model that wants in. */
+  readonly capacities: () => Promise<PlaceBytes>;
 }
 
 export interface ResidentOptions {
   readonly name: string;
   /** How long it stays without being used; null is for ever. */
   readonly keepAliveSeconds: number | null;
-  /** What it takes, asked each time it wants in. Throws where the model cannot be opened. */
-  readonly bytes: () => Promise<number>;
+  /** What it takes, and alone would find; asked each time it wants in. Throws where it never fits, or cannot be opened. */
+  readonly claim: () => Promise<Claim>;
   /** Ends its processes; nobody uses it. */
   readonly unload: () => Promise<void>;
   readonly changed: () => void;
@@ -54,8 +47,8 @@ export interface Resident {
   /** Bytes set aside for it. */
   readonly bytes: number;
   /**
-   * Waits until it is in memory and keeps it there until disposed. Rejects with the signal's reason, at once; with
-   * MODEL_UNAVAILABLE where it could never fit.
+   * Waits until it is in memory and keeps it there until disposed. Rejects with the signal's reason, at once, and with what its
+   * claim throws.
    */
   use(signal: AbortSignal): Promise<Disposable>;
   /** The same, but only where it fits without another having to leave; else undefined. */
@@ -69,7 +62,9 @@ export interface Resident {
 interface Entry {
   readonly options: ResidentOptions;
   state: ResidentState;
-  bytes: number;
+  claim: Claim;
+  /** Where its claim lies, while it is in or leaving. */
+  holding: PlaceBytes;
   uses: number;
   lastUse: number;
   idleSince: number;
@@ -87,26 +82,26 @@ interface Entry {
   keepAlive: NodeJS.Timeout | undefined;
 }
 
-export function createResidency({ budget: readBudget }: ResidencyOptions): Residency {
+export function createResidency(options: ResidencyOptions): Residency {
   const entries = new Set<Entry>();
   const line: Entry[] = [];
-  let budget: MemoryBudget | undefined;
-  let reading: Promise<MemoryBudget> | undefined;
+  let capacities: PlaceBytes = nowhere;
+  let reading: Promise<PlaceBytes> | undefined;
   let patience: NodeJS.Timeout | undefined;
   let uses = 0;
 
-  async function measure(entry: Entry): Promise<number> {
-    reading ??= readBudget();
-    const [read, bytes] = await Promise.all([reading, entry.options.bytes()]);
-    budget = read;
-    if (bytes > read.largestBytes) throw tooLarge(entry.options.name, bytes, read.largestBytes);
-    return Math.min(bytes, read.bytes);
+  async function measure(entry: Entry): Promise<Claim> {
+    reading ??= options.capacities();
+    const [read, claim] = await Promise.all([reading, entry.options.claim()]);
+    capacities = read;
+    return claim;
   }
 
-  function freeBytes(): number {
-    let taken = 0;
-    for (const { bytes, state } of entries) if (state === 'in' || state === 'leaving') taken += bytes;
-    return budget!.bytes - taken;
+  function freeBytes(): Map<Place, number> {
+    return withoutHoldings(
+      capacities,
+      [...entries].map(({ holding }) => holding),
+    );
   }
 
   function move(entry: Entry, state: ResidentState): void {
@@ -118,9 +113,9 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
     const ask = ++entry.asks;
     move(entry, 'waiting');
     try {
-      const bytes = await measure(entry);
+      const claim = await measure(entry);
       if (ask !== entry.asks) return;
-      entry.bytes = bytes;
+      entry.claim = claim;
       line.push(entry);
       serve();
     } catch (error) {
@@ -145,57 +140,51 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
     serve();
   }
 
+  /** Nobody overtakes another who wants room in the same place. */
   function serve(): void {
     clearTimeout(patience);
-    for (let next = line[0]; next; next = line[0]) {
-      const missing = next.bytes - freeBytes();
-      if (missing > 0) {
-        makeRoom(missing);
-        return;
+    let waitMilliseconds = Number.POSITIVE_INFINITY;
+    const unserved: Entry[] = [];
+    for (const next of [...line]) {
+      const placement = unserved.some((before) => competes(before, next))
+        ? undefined
+        : placeClaim(next.claim, freeBytes());
+      if (placement?.type === 'placed') {
+        line.splice(line.indexOf(next), 1);
+        enter(next, placement.holding);
+      } else {
+        unserved.push(next);
+        if (placement !== undefined) waitMilliseconds = Math.min(waitMilliseconds, makeRoom(next));
       }
-      line.shift();
-      enter(next);
     }
-    for (const entry of entries) if (entry.state === 'leaving' && entry.leavingFor === 'room') stayAfterAll(entry);
+    stayWhereNobodyWants();
+    if (waitMilliseconds === Number.POSITIVE_INFINITY) return;
+    patience = setTimeout(serve, waitMilliseconds);
+    patience.unref();
   }
 
-  function enter(entry: Entry): void {
+  function enter(entry: Entry, holding: PlaceBytes): void {
+    entry.holding = holding;
     entry.since = Date.now();
     entry.staysUntil = Number.POSITIVE_INFINITY;
     move(entry, 'in');
     grantAll(entry);
   }
 
-  function stayAfterAll(entry: Entry): void {
-    if (entry.ending) return;
-    move(entry, 'in');
-    grantAll(entry);
-  }
-
-  function makeRoom(missing: number): void {
-    let coming = 0;
-    for (const { state, bytes } of entries) if (state === 'leaving') coming += bytes;
-    let wait = Number.POSITIVE_INFINITY;
-    for (const victim of victims()) {
-      if (coming >= missing) break;
-      const stays = staysUntil(victim) - Date.now();
-      if (stays > 0) {
-        wait = Math.min(wait, stays);
-        continue;
-      }
-      coming += victim.bytes;
-      startLeaving(victim, 'room');
+  function stayWhereNobodyWants(): void {
+    for (const entry of entries) {
+      if (entry.state !== 'leaving' || entry.leavingFor !== 'room' || entry.ending) continue;
+      if (line.some(({ claim }) => liesIn(entry.holding, claim.parts))) continue;
+      move(entry, 'in');
+      grantAll(entry);
     }
-    if (coming >= missing || wait === Number.POSITIVE_INFINITY) return;
-    patience = setTimeout(serve, wait);
-    patience.unref();
   }
 
-  function victims(): Entry[] {
-    const inside = [...entries].filter(({ state }) => state === 'in');
-    const idle = inside.filter((entry) => entry.uses === 0).sort((a, b) => a.lastUse - b.lastUse);
-    const busy = inside.filter((entry) => entry.uses > 0).sort((a, b) => a.since - b.since);
-    return [...idle, ...busy];
+  /** Says after how long it is worth trying again, because somebody who has to leave may still stay for so long. */
+  function makeRoom({ claim }: Entry): number {
+    const { leave, waitMilliseconds } = chooseVictims(claim, freeBytes(), [...entries], Date.now());
+    for (const victim of leave) startLeaving(victim, 'room');
+    return waitMilliseconds;
   }
 
   function startLeaving(entry: Entry, leavingFor: Entry['leavingFor']): void {
@@ -209,7 +198,7 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
     entry.ending = true;
     await entry.options.unload();
     entry.ending = false;
-    entry.bytes = 0;
+    entry.holding = nowhere;
     move(entry, 'out');
     for (const left of entry.leavers) left();
     entry.leavers.clear();
@@ -254,15 +243,17 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
   }
 
   return {
-    get budgetBytes() {
-      return budget?.bytes ?? null;
+    places() {
+      const free = freeBytes();
+      return [...capacities].map(([name, bytes]) => ({ name, bytes, reservedBytes: bytes - free.get(name)! }));
     },
 
     join(options) {
       const entry: Entry = {
         options,
         state: 'out',
-        bytes: 0,
+        claim: { bytes: 0, parts: [] },
+        holding: nowhere,
         uses: 0,
         lastUse: 0,
         idleSince: 0,
@@ -281,7 +272,7 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
           return entry.state;
         },
         get bytes() {
-          return entry.state === 'waiting' ? 0 : entry.bytes;
+          return entry.holding === nowhere ? 0 : entry.claim.bytes;
         },
         use: (signal) =>
           abortable<Disposable>(signal, (waiter) => {
@@ -297,11 +288,13 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
             };
           }),
         async useIfFree() {
-          const bytes = await measure(entry);
+          const claim = await measure(entry);
           if (entry.state === 'in') return grant(entry);
-          if (entry.state !== 'out' || line.length > 0 || bytes > freeBytes()) return undefined;
-          entry.bytes = bytes;
-          enter(entry);
+          if (entry.state !== 'out' || line.length > 0) return undefined;
+          const placement = placeClaim(claim, freeBytes());
+          if (placement.type === 'short') return undefined;
+          entry.claim = claim;
+          enter(entry, placement.holding);
           return grant(entry);
         },
         loaded() {
@@ -330,18 +323,10 @@ export function createResidency({ budget: readBudget }: ResidencyOptions): Resid
   };
 }
 
-const idleMomentMilliseconds = 500;
+const nowhere: PlaceBytes = new Map();
 
-function staysUntil({ uses, staysUntil, idleSince }: Entry): number {
-  return uses > 0 ? staysUntil : Math.min(staysUntil, idleSince + idleMomentMilliseconds);
-}
-
-function tooLarge(name: string, bytes: number, largestBytes: number): DomainError {
-  const message = `The model ${name} needs ${shown(bytes)} of memory, and models may take ${shown(largestBytes)} (limits.modelMemoryBytes).`;
-  return new DomainError('MODEL_UNAVAILABLE', message);
-}
-
-function shown(bytes: number): string {
-  const gibibytes = bytes / 2 ** 30;
-  return gibibytes >= 1 ? `${gibibytes.toFixed(1)} GiB` : `${Math.ceil(bytes / 2 ** 20)} MiB`;
+function competes({ claim: one }: Entry, { claim: other }: Entry): boolean {
+  return one.parts.some(({ places }) =>
+    places.some((place) => other.parts.some((part) => part.places.includes(place))),
+  );
 }

@@ -233,7 +233,7 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
 
     ready: () => [...hosts.values()].some((host) => host.broken === undefined),
 
-    pool: () => ({ models: [...hosts.values()].map(describePooled), memoryBytes: null }),
+    pool: () => ({ models: [...hosts.values()].map(describePooled), memoryBytes: null, places: [] }),
     watchPool: watchers.add,
 
     async [Symbol.asyncDispose]() {

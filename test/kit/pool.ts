@@ -33,6 +33,12 @@ export interface PoolModelView {
   readonly replicas: readonly PoolReplicaView[];
 }
 
+export interface PoolPlaceView {
+  readonly name: string;
+  readonly bytes: string;
+  readonly reservedBytes: string;
+}
+
 export interface PoolEventView {
   readonly type: 'CURRENT' | 'STATE' | 'RESTART' | 'FIGURES';
   readonly at: string;
@@ -45,8 +51,12 @@ const modelFields = `name aliases status error reservedBytes waiting oldestWaitS
 
 export async function pool(client: Client) {
   const answer = await client.execute<{
-    pool: { readonly memoryBytes: string | null; readonly models: readonly PoolModelView[] };
-  }>(`{ pool { memoryBytes models { ${modelFields} } } }`);
+    pool: {
+      readonly memoryBytes: string | null;
+      readonly places: readonly PoolPlaceView[];
+      readonly models: readonly PoolModelView[];
+    };
+  }>(`{ pool { memoryBytes places { name bytes reservedBytes } models { ${modelFields} } } }`);
   return answer.pool;
 }
 

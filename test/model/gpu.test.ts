@@ -28,7 +28,7 @@ function softwareDriver(): string | undefined {
 }
 
 describe.skipIf(model === undefined || driver === undefined)('engines on a GPU', () => {
-  const environment = { ...process.env, VK_ICD_FILENAMES: driver, GGML_VK_VISIBLE_DEVICES: '0' };
+  const environment = { ...process.env, VK_ICD_FILENAMES: driver };
 
   async function answer(changes: Partial<ModelConfig>, by: TestModel = model!) {
     const config = modelConfig(by, { contextSize: 256, sequences: 2, ...changes });
@@ -47,6 +47,11 @@ describe.skipIf(model === undefined || driver === undefined)('engines on a GPU',
     expect(engine!.gpuLayers).toBeGreaterThan(1);
     expect(engine!.gpuLayers).toBe(engine!.layers);
     expect(engine!.gpuMemoryBytes).toBeGreaterThan(1_000_000);
+    const { reservedBytes } = gpu.pool.models[0]!;
+    expect(gpu.pool.places).toMatchObject([
+      { name: 'GPU 0', reservedBytes },
+      { name: 'main memory', reservedBytes: 0 },
+    ]);
     expect(cpu.pool.models[0]!.replicas[0]!.engine).toMatchObject({ device: 'CPU', gpuLayers: 0, gpuMemoryBytes: 0 });
     expect(gpu.text).toBe(cpu.text);
     expect(gpu.text).not.toBe('');
@@ -79,7 +84,9 @@ describe.skipIf(model === undefined || driver === undefined)('engines on a GPU',
 
   it('run on the CPU where a replica is dealt a device that is not there', async () => {
     const { pool, text } = await answer({ gpuLayers: 'max', devices: [7] });
-    expect(pool.models[0]!.replicas[0]!.engine).toMatchObject({ device: 'CPU', gpuLayers: 0 });
+    const { replicas, reservedBytes } = pool.models[0]!;
+    expect(replicas[0]!.engine).toMatchObject({ device: 'CPU', gpuLayers: 0 });
+    expect(pool.places).toMatchObject([{ name: 'main memory', reservedBytes }]);
     expect(text).not.toBe('');
   });
 });

@@ -53,7 +53,8 @@ const table: Readonly<Record<string, Partial<Record<FieldRule, string>>>> = {
   ModelFacts: { seen: 'architecture hasChatTemplate parameters sizeBytes trainContextSize vocabularySize' },
   ModelPrice: { seen: 'completionPerMillion currency promptPerMillion' },
   // Only the root fields `pool` and `poolEvents`, for administrators, lead to these.
-  Pool: { seen: 'memoryBytes models' },
+  Pool: { seen: 'memoryBytes models places' },
+  PoolPlace: { seen: 'bytes name reservedBytes' },
   PoolModel: { seen: 'aliases error name oldestWaitSeconds replicas reservedBytes status waiting' },
   PoolReplica: { seen: 'engine error index restarts retryAt slots slotsBusy state tokensPerSecond' },
   EngineFacts: { seen: 'cacheType device flashAttention gpuLayers gpuMemoryBytes layers memoryBytes threads' },

@@ -15,7 +15,7 @@ test('replicas say what they run on, and how fast', async () => {
   await events.until(({ model }) => model.replicas.every(({ state }) => state === 'READY'));
   const client = await app.newClient();
   await complete(client, { model: 'starter', prompt: 'Once upon a time', maxTokens: 20 });
-  const { status, replicas } = await pooledModel(app.admin, 'starter');
+  const { status, replicas, reservedBytes } = await pooledModel(app.admin, 'starter');
   expect(status).toBe('LOADED');
   expect(replicas.map(({ index, slots }) => [index, slots])).toEqual([
     [0, 2],
@@ -28,6 +28,8 @@ test('replicas say what they run on, and how fast', async () => {
     expect(Number(engine!.memoryBytes)).toBeGreaterThan(1_000_000);
   }
   expect(replicas.some(({ tokensPerSecond }) => tokensPerSecond > 0)).toBe(true);
+  const { places, memoryBytes } = await pool(app.admin);
+  expect(places).toEqual([{ name: 'main memory', bytes: memoryBytes, reservedBytes }]);
 });
 
 test('a model keeps its cache in the type that the configuration names, and sets less memory aside for it', async () => {

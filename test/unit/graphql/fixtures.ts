@@ -138,7 +138,7 @@ export function fakeServices(changes: { [Name in keyof Services]?: Partial<Servi
       ...changes.models,
     },
     pool: {
-      status: async () => ({ models: [], memoryBytes: null }),
+      status: async () => ({ models: [], memoryBytes: null, places: [] }),
       events: (_principal, signal) => silence<PoolEvent>(signal),
       load: async () => model,
       unload: async () => model,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { neededBytes } from '../../../src/inference/memory-need.ts';
+import { replicaBytes } from '../../../src/inference/memory-need.ts';
 import { modelConfig } from '../../kit/models.ts';
 
 const facts = {
@@ -12,26 +12,25 @@ const facts = {
   cacheBytesPerToken: 1_000,
   attentionHeads: 32,
 };
-const config = modelConfig({ name: 'm', path: '/m' }, { contextSize: 4_000, sequences: 5, replicas: 1 });
+const config = modelConfig({ name: 'm', path: '/m' }, { contextSize: 4_000, sequences: 5 });
 const cachedTokens = 4_000 * 5;
 
-test('a model needs its weights and the cache of all its sequences, for each replica', () => {
-  const one = neededBytes(facts, config);
+test('a replica needs its weights and the cache of all its sequences', () => {
+  const one = replicaBytes(facts, config);
   expect(one).toBeGreaterThan(1_000_000_000 + 20_000_000);
   expect(one).toBeLessThan(1_200_000_000);
-  expect(neededBytes(facts, { ...config, replicas: 3 })).toBe(3 * one);
 });
 
 test('the cache counts with the size of its numbers', () => {
-  const f16 = neededBytes(facts, config);
-  expect(neededBytes(facts, { ...config, cacheType: 'f32' }) - f16).toBe(cachedTokens * 1_000);
-  expect(neededBytes(facts, { ...config, cacheType: 'bf16' })).toBe(f16);
-  expect(f16 - neededBytes(facts, { ...config, cacheType: 'q8_0' })).toBe((cachedTokens * 1_000 * 7.5) / 16);
-  expect(f16 - neededBytes(facts, { ...config, cacheType: 'q4_0' })).toBe((cachedTokens * 1_000 * 11.5) / 16);
+  const f16 = replicaBytes(facts, config);
+  expect(replicaBytes(facts, { ...config, cacheType: 'f32' }) - f16).toBe(cachedTokens * 1_000);
+  expect(replicaBytes(facts, { ...config, cacheType: 'bf16' })).toBe(f16);
+  expect(f16 - replicaBytes(facts, { ...config, cacheType: 'q8_0' })).toBe((cachedTokens * 1_000 * 7.5) / 16);
+  expect(f16 - replicaBytes(facts, { ...config, cacheType: 'q4_0' })).toBe((cachedTokens * 1_000 * 11.5) / 16);
 });
 
 test('without flash attention the scores of a step of all heads lie in memory', () => {
-  const off = neededBytes(facts, { ...config, flashAttention: 'off' });
-  expect(off - neededBytes(facts, { ...config, flashAttention: 'on' })).toBe(32 * 512 * 4_000 * 4);
-  expect(neededBytes(facts, { ...config, flashAttention: 'auto' })).toBe(neededBytes(facts, config));
+  const off = replicaBytes(facts, { ...config, flashAttention: 'off' });
+  expect(off - replicaBytes(facts, { ...config, flashAttention: 'on' })).toBe(32 * 512 * 4_000 * 4);
+  expect(replicaBytes(facts, { ...config, flashAttention: 'auto' })).toBe(replicaBytes(facts, config));
 });

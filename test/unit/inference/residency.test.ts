@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Claim } from '../../../src/inference/memory-place.ts';
 import { createResidency, type Resident, type ResidentOptions } from '../../../src/inference/residency.ts';
 
 const forever = new AbortController().signal;
@@ -7,23 +8,35 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 /** Models that take what they are said to, and load in so many seconds. */
-function openMemory(bytes: number, largestBytes = bytes) {
-  const residency = createResidency({ budget: async () => ({ bytes, largestBytes }) });
+function openMemory(memory: number | Readonly<Record<string, number>>) {
+  const places = typeof memory === 'number' ? { memory } : memory;
+  const residency = createResidency({ capacities: async () => new Map(Object.entries(places)) });
   const unloaded: string[] = [];
   return {
     residency,
     unloaded,
-    join(name: string, needed: number, changes: Partial<ResidentOptions> = {}): Resident {
+    /** Needs so much over all places, or so much in each. */
+    join(
+      name: string,
+      needed: number | Readonly<Record<string, number>>,
+      changes: Partial<ResidentOptions> = {},
+    ): Resident {
       return residency.join({
         name,
         keepAliveSeconds: null,
-        bytes: async () => needed,
+        claim: async () => claimOf(needed, Object.keys(places)),
         unload: async () => void unloaded.push(name),
         changed: () => {},
         ...changes,
       });
     },
   };
+}
+
+function claimOf(needed: number | Readonly<Record<string, number>>, places: readonly string[]): Claim {
+  if (typeof needed === 'number') return { bytes: needed, parts: [{ places, bytes: needed }] };
+  const parts = Object.entries(needed).map(([place, bytes]) => ({ places: [place], bytes }));
+  return { bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), parts };
 }
 
 /** Uses the model for as long as nothing disposes the result; where it takes seconds to load, they pass first. */
@@ -54,14 +67,14 @@ function watched<T>(promise: Promise<T>) {
 describe('models in memory', () => {
   it('stay for as long as there is room', async () => {
     const { join, unloaded, residency } = openMemory(100);
-    expect(residency.budgetBytes).toBeNull();
+    expect(residency.places()).toEqual([]);
     const [a, b] = [join('a', 60), join('b', 40)];
     (await use(a))[Symbol.dispose]();
     (await use(b))[Symbol.dispose]();
     await vi.advanceTimersByTimeAsync(3_600_000);
     expect([a.state, b.state, a.bytes, b.bytes]).toEqual(['in', 'in', 60, 40]);
     expect(unloaded).toEqual([]);
-    expect(residency.budgetBytes).toBe(100);
+    expect(residency.places()).toEqual([{ name: 'memory', bytes: 100, reservedBytes: 100 }]);
   });
 
   it('make room by the least recent use, and only as much as is needed', async () => {
@@ -166,21 +179,10 @@ describe('models in memory', () => {
     expect(unloaded).toEqual([]);
   });
 
-  it('are refused where they could never fit, and may fill everything where they lie partly elsewhere', async () => {
-    const { join } = openMemory(100, 150);
-    await expect(join('giant', 151).use(forever)).rejects.toMatchObject({
-      code: 'MODEL_UNAVAILABLE',
-      message: expect.stringContaining('giant needs'),
-    });
-    const large = join('large', 150);
-    (await use(large))[Symbol.dispose]();
-    expect(large.bytes).toBe(100);
-  });
-
   it('reject all who wait where they cannot be measured, and are measured anew for the next', async () => {
     const { join } = openMemory(100);
-    const bytes = vi.fn(async () => 10).mockRejectedValueOnce(new Error('no such file'));
-    const a = join('a', 0, { bytes });
+    const claim = vi.fn(async () => claimOf(10, ['memory'])).mockRejectedValueOnce(new Error('no such file'));
+    const a = join('a', 0, { claim });
     const waiting = [a.use(forever), a.use(forever)];
     for (const use of waiting) await expect(use).rejects.toThrow('no such file');
     expect(a.state).toBe('out');
@@ -237,5 +239,121 @@ describe('models in memory', () => {
     residency[Symbol.dispose]();
     await settled();
     expect(waiting.error).toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+  });
+});
+
+describe('models on devices of their own', () => {
+  const devices = { large: 80, small: 40 };
+
+  it('find room only where a single device has it, whatever all have together', async () => {
+    const { join, unloaded } = openMemory(devices);
+    const [a, b] = [join('a', { large: 60 }), join('b', { large: 30 })];
+    (await use(a))[Symbol.dispose]();
+    expect(await b.useIfFree()).toBeUndefined();
+    expect(await join('c', { small: 30 }).useIfFree()).toBeDefined();
+    (await use(b))[Symbol.dispose]();
+    expect([a.state, b.state, unloaded]).toEqual(['out', 'in', ['a']]);
+  });
+
+  it('make room on the device that is short, and nobody leaves from another', async () => {
+    const { join, unloaded } = openMemory(devices);
+    const [old, onLarge, onSmall] = [
+      join('old', { small: 40 }),
+      join('onLarge', { large: 50 }),
+      join('c', { large: 50 }),
+    ];
+    (await use(old))[Symbol.dispose]();
+    (await use(onLarge))[Symbol.dispose]();
+    (await use(onSmall))[Symbol.dispose]();
+    expect(unloaded).toEqual(['onLarge']);
+    expect([old.state, onLarge.state, onSmall.state]).toEqual(['in', 'out', 'in']);
+  });
+
+  it('with a replica on each need room on all of them', async () => {
+    const { join, unloaded } = openMemory(devices);
+    const [a, b, both] = [join('a', { large: 30 }), join('b', { small: 30 }), join('both', { large: 30, small: 30 })];
+    (await use(a))[Symbol.dispose]();
+    (await use(b))[Symbol.dispose]();
+    (await use(both))[Symbol.dispose]();
+    expect(unloaded).toEqual(['b']);
+    expect([a.state, both.state, both.bytes]).toEqual(['in', 'in', 60]);
+  });
+
+  it('do not wait for those who wait for another device, but for those before them on their own', async () => {
+    const { join } = openMemory(devices);
+    const [busy, first, second, elsewhere] = [
+      join('busy', { large: 60 }),
+      join('first', { large: 40 }),
+      join('second', { large: 10 }),
+      join('elsewhere', { small: 40 }),
+    ];
+    const held = await use(busy, 5);
+    const waiting = [watched(first.use(forever)), watched(second.use(forever)), watched(elsewhere.use(forever))];
+    await settled();
+    expect(waiting.map(({ value }) => value !== undefined)).toEqual([false, false, true]);
+    held[Symbol.dispose]();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(waiting.every(({ value }) => value !== undefined)).toBe(true);
+    expect([busy.state, first.state, second.state]).toEqual(['out', 'in', 'in']);
+  });
+
+  it('stay after all when those who wanted their device have left, though others wait elsewhere', async () => {
+    const { join, unloaded } = openMemory(devices);
+    const [onLarge, onSmall] = [join('onLarge', { large: 60 }), join('onSmall', { small: 30 })];
+    const held = [await use(onLarge), await use(onSmall)];
+    const leaving = new AbortController();
+    const wanted = [
+      watched(join('c', { large: 60 }).use(leaving.signal)),
+      watched(join('d', { small: 30 }).use(forever)),
+    ];
+    await settled();
+    expect([onLarge.state, onSmall.state]).toEqual(['leaving', 'leaving']);
+    leaving.abort('gone');
+    await settled();
+    expect([onLarge.state, onSmall.state]).toEqual(['in', 'leaving']);
+    for (const use of held) use[Symbol.dispose]();
+    await settled();
+    expect(unloaded).toEqual(['onSmall']);
+    expect(wanted.map(({ error, value }) => error ?? value !== undefined)).toEqual(['gone', true]);
+  });
+
+  it('lie beside one that is spread over all, as their free memory let it', async () => {
+    const { join, residency, unloaded } = openMemory(devices);
+    (await use(join('placed', { large: 40 })))[Symbol.dispose]();
+    (await use(join('spread', 60)))[Symbol.dispose]();
+    expect(residency.places()).toEqual([
+      { name: 'large', bytes: 80, reservedBytes: 70 },
+      { name: 'small', bytes: 40, reservedBytes: 30 },
+    ]);
+    (await use(join('late', { large: 40 })))[Symbol.dispose]();
+    expect(unloaded).toEqual(['placed']);
+  });
+
+  it('take turns on each of three devices, and none starves', async () => {
+    const { join } = openMemory({ one: 100, two: 50, three: 20 });
+    const needs = [
+      { one: 60 },
+      { one: 60 },
+      { two: 30 },
+      { two: 30 },
+      { three: 15 },
+      { three: 15 },
+      { one: 60, two: 30, three: 15 },
+    ];
+    const residents = needs.map((need, index) => join(`m${index}`, need));
+    const served = residents.map(() => 0);
+    const stop = new AbortController();
+    const clients = residents.map(async (resident, index) => {
+      while (!stop.signal.aborted) {
+        using _held = await resident.use(stop.signal);
+        setTimeout(resident.loaded, 1_000);
+        await new Promise((done) => setTimeout(done, 1_500));
+        served[index]! += 1;
+      }
+    });
+    await vi.advanceTimersByTimeAsync(600_000);
+    stop.abort();
+    await Promise.all([Promise.allSettled(clients), vi.advanceTimersByTimeAsync(10_000)]);
+    expect(Math.min(...served)).toBeGreaterThan(20);
   });
 });

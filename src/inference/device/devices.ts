@@ -1,0 +1,32 @@
+import type { ModelConfig } from '../model-config.ts';
+import { placementEnvironment } from '../placement.ts';
+import type { Device } from '../protocol.ts';
+import { type ProbeOptions, probeDevice } from './probe.ts';
+
+/** The GPUs of this machine, as far as models may use them: each is looked at once, by the first who asks. */
+export interface Devices {
+  /** Numbers of the GPUs that replicas are dealt to. */
+  readonly dealt: readonly number[];
+  /** Whether some model may take any GPU. */
+  readonly any: boolean;
+  /** The GPU of a number, as a replica sees it that is dealt it; without a number all GPUs together. */
+  look(index: number | undefined): Promise<Device>;
+}
+
+export function createDevices(models: readonly ModelConfig[], options: ProbeOptions): Devices {
+  const onGpu = models.filter(({ gpuLayers }) => gpuLayers !== 0);
+  const dealt = new Set(onGpu.flatMap(({ devices, replicas }) => devices?.slice(0, replicas) ?? []));
+  const any = onGpu.some(({ devices }) => devices === undefined);
+  const looks = new Map<number | undefined, Promise<Device>>();
+  return {
+    dealt: [...dealt],
+    any,
+    look(index) {
+      if (index === undefined ? !any : !dealt.has(index)) return Promise.resolve({ type: 'none' });
+      const environment = placementEnvironment(index, options.environment);
+      const look = looks.get(index) ?? probeDevice({ ...options, environment });
+      looks.set(index, look);
+      return look;
+    },
+  };
+}
