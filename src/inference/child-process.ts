@@ -78,7 +78,8 @@ export function startChild<Out extends { type: string }, In extends { type: stri
   let lastStep: number | undefined;
 
   function beat(): void {
-    if (unanswered >= unansweredAtMost) killBecause(`answered nothing for ${options.hangSeconds} s and was killed`);
+    if (unanswered >= unansweredAtMost)
+      killBecause(`answered nothing for ${unanswered * beatSeconds} s and was killed`);
     else if (stalled * beatSeconds >= options.stallSeconds) {
       killBecause(`made no progress for ${options.stallSeconds} s and was killed`);
     } else {

@@ -7,8 +7,9 @@ import { type ChoiceEngine, generateChoices } from './generate-choices.ts';
 import type { Claim } from './memory-place.ts';
 import type { ModelConfig } from './model-config.ts';
 import { deviceOf, placementEnvironment } from './placement.ts';
+import type { PoolTiming } from './pool-timing.ts';
 import type { Device, Log } from './protocol.ts';
-import { createReplica, type PoolTiming, type Replica } from './replica.ts';
+import { createReplica, type Replica } from './replica.ts';
 import type { Residency } from './residency.ts';
 import { createSlots, type Slots } from './slots.ts';
 
@@ -77,7 +78,10 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         cacheType: config.cacheType,
         flashAttention: config.flashAttention,
       }),
-      changed,
+      changed(type) {
+        changed(type);
+        if (resident.state === 'in') leaveWhenBroken();
+      },
     }),
   );
 
@@ -110,11 +114,15 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   }
 
   /** What cannot be loaded needs no room. */
+  function leaveWhenBroken(): void {
+    if (replicas.every(({ state }) => state.type === 'broken')) void resident.leave();
+  }
+
   function leavingWhenBroken(held: Disposable): Disposable {
     return {
       [Symbol.dispose]() {
         held[Symbol.dispose]();
-        if (replicas.every(({ state }) => state.type === 'broken')) void resident.leave();
+        leaveWhenBroken();
       },
     };
   }

@@ -5,7 +5,9 @@ import { createRate } from '../lib/rate.ts';
 import { siblingEntry } from '../lib/sibling-entry.ts';
 import { abortable, type Settle } from './abortable.ts';
 import { type Child, type Environment, startChild } from './child-process.ts';
+import { createCircuit } from './circuit.ts';
 import type { ChoiceEvents, ChoiceWork } from './generate-choices.ts';
+import type { PoolTiming } from './pool-timing.ts';
 import type { EngineSettings, FromEngine, Log, ToEngine } from './protocol.ts';
 import { withoutFolders } from './without-folders.ts';
 
@@ -20,7 +22,7 @@ import { withoutFolders } from './without-folders.ts';
  *                          │    in a minute            broken: refused until `retryAt`, then
  *                          └──load, later──▶ loading   loaded again by the next request)
  *
- * A crash fails the requests that were running on it, at once, and nothing else.
+ * A crash fails the requests that were running on it, or waited for it to be ready, at once, and nothing else.
  */
 export type ReplicaState =
   | { readonly type: 'unloaded' | 'loading' | 'ready' | 'crashed' }
@@ -61,40 +63,15 @@ export interface ReplicaOptions {
   readonly changed: (type: PoolChange['type']) => void;
 }
 
-export interface PoolTiming {
-  /** An engine or tokenizer that answers no heartbeat for so long is killed. */
-  readonly hangSeconds: number;
-  /** An engine whose running step does not end for so long is killed. */
-  readonly stallSeconds: number;
-  /** Before the second start after a crash; doubled for each further crash in the window. */
-  readonly restartSeconds: number;
-  /** So many crashes within the window, and the replica stays down for the pause. */
-  readonly crashes: number;
-  readonly crashWindowSeconds: number;
-  readonly pauseSeconds: number;
-  /** A model that could not be loaded is tried again by the first request after this. */
-  readonly reloadSeconds: number;
-}
-
-export const defaultTiming: PoolTiming = {
-  hangSeconds: 10,
-  stallSeconds: 120,
-  restartSeconds: 0.25,
-  crashes: 3,
-  crashWindowSeconds: 60,
-  pauseSeconds: 30,
-  reloadSeconds: 5,
-};
-
 export function createReplica(options: ReplicaOptions): Replica {
   const { label, log, timing } = options;
   const disposing = new AbortController();
   const requests = new Map<number, ChoiceEvents>();
   const waiters = new Set<Settle<void>>();
+  const circuit = createCircuit(timing);
   let state: ReplicaState = { type: 'unloaded' };
   let child: Child<ToEngine> | undefined;
   let restart: NodeJS.Timeout | undefined;
-  let crashTimes: number[] = [];
   let lastRequestId = 0;
   let lastScope: string | undefined;
   let facts: EngineFacts | undefined;
@@ -189,39 +166,37 @@ export function createReplica(options: ReplicaOptions): Replica {
 
   function crashed(reason: string): void {
     log('error', `${label} ${reason}`);
-    if (state.type === 'loading') deathsWhileLoading += 1;
-    const now = Date.now();
-    crashTimes = [...crashTimes.filter((time) => now - time < timing.crashWindowSeconds * 1000), now];
-    const error = engineCrashed();
-    if (crashTimes.length >= timing.crashes) {
-      const message = `the engine crashed ${crashTimes.length} times within a minute; last it ${reason}`;
+    const whileLoading = state.type === 'loading';
+    if (whileLoading) deathsWhileLoading += 1;
+    const verdict = circuit.crashed();
+    if (verdict.type === 'open') {
+      const times = `${verdict.crashes} times within a minute`;
+      const message = `the engine crashed ${times}; last it ${reason}${whileLoading ? ' while it loaded' : ''}`;
       log('error', `${label}: ${message}`);
-      giveUp('crashes', message, timing.pauseSeconds, error);
+      giveUp('crashes', message, timing.pauseSeconds);
     } else {
       restarts += 1;
       enter({ type: 'crashed' }, 'restart');
-      settleWaiters((waiter) => waiter.reject(error));
-      const delayMilliseconds = timing.restartSeconds * 1000 * 2 ** (crashTimes.length - 1);
-      restart = setTimeout(() => void load(), delayMilliseconds);
+      rejectWaiters(unavailable(`the engine ${reason} while it loaded`, 1));
+      restart = setTimeout(() => void load(), verdict.afterSeconds * 1000);
       restart.unref();
     }
-    for (const requestId of [...requests.keys()]) failRequest(requestId, error);
+    for (const requestId of [...requests.keys()]) failRequest(requestId, engineCrashed());
   }
 
-  function giveUp(
-    because: 'file' | 'crashes',
-    message: string,
-    seconds: number,
-    error = unavailable(message, seconds),
-  ): void {
+  function giveUp(because: 'file' | 'crashes', message: string, seconds: number): void {
     enter({ type: 'broken', because, message, retryAt: Date.now() + seconds * 1000 });
-    settleWaiters((waiter) => waiter.reject(error));
+    rejectWaiters(unavailable(message, seconds));
   }
 
   function failRequest(requestId: number, error: Error): void {
     const events = requests.get(requestId);
     requests.delete(requestId);
     events?.failed(error);
+  }
+
+  function rejectWaiters(error: Error): void {
+    settleWaiters((waiter) => waiter.reject(error));
   }
 
   function settleWaiters(settle: (waiter: Settle<void>) => void): void {
@@ -286,7 +261,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     },
 
     forgive() {
-      crashTimes = [];
+      circuit.close();
       if (state.type === 'broken') enter({ type: 'unloaded' });
     },
 
@@ -295,7 +270,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       disposing.abort();
       clearTimeout(restart);
       const error = new DomainError('MODEL_UNAVAILABLE', 'The engine was stopped.', { retryAfterSeconds: 1 });
-      settleWaiters((waiter) => waiter.reject(error));
+      rejectWaiters(error);
       for (const requestId of [...requests.keys()]) failRequest(requestId, error);
       await child?.[Symbol.asyncDispose]();
     },

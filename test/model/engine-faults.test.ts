@@ -120,7 +120,7 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
     const waiting = generate(inference, job(config.name, prompt)).catch((error: unknown) => error);
     await vi.waitFor(() => expect(inference.processIds().engines).toHaveLength(1), { timeout: 30_000, interval: 5 });
     process.kill(inference.processIds().engines[0]!, 'SIGKILL');
-    expect(await waiting).toMatchObject({ code: 'ENGINE_CRASHED' });
+    expect(await waiting).toMatchObject({ code: 'MODEL_UNAVAILABLE', facts: { retryAfterSeconds: 1 } });
     await untilLoaded(inference);
   });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+import { hasPrlimit } from '../kit/prlimit.ts';
 
 const [model] = modelsAtHand();
 
@@ -62,13 +63,4 @@ function renamed(whole: Buffer, key: string): Buffer {
   expect(at).toBeGreaterThan(0);
   changed.write('x', at + key.length - 1);
   return changed;
-}
-
-function hasPrlimit(): boolean {
-  try {
-    execFileSync('prlimit', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }
