@@ -10,8 +10,14 @@ import type { LocalInference } from '../../src/inference/create-inference.ts';
 import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
 import { greedy } from '../kit/sampling.ts';
+import { isAlive } from '../kit/server-process.ts';
 
 const [model] = modelsAtHand();
+
+/** The promises: after the death of an engine what ran on it has failed, it is back, and after that of the host nothing is left. */
+const failedMilliseconds = 1_000;
+const backMilliseconds = 5_000;
+const goneMilliseconds = 5_000;
 
 describe.skipIf(model === undefined)('engine processes that fail', () => {
   const config = modelConfig(model!, { contextSize: 16_384, sequences: 2 });
@@ -47,16 +53,34 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
   const untilLoaded = (inference: LocalInference) =>
     vi.waitFor(() => expect(inference.models()[0]!.status).toBe('LOADED'), { timeout: 30_000, interval: 20 });
 
+  /** How an engine's work ends after something happened to it, and that this is as soon after it as promised. */
+  async function endWithin(milliseconds: number, since: number, outcome: Promise<unknown>): Promise<unknown> {
+    const end = await outcome;
+    expect(performance.now() - since).toBeLessThan(milliseconds);
+    return end;
+  }
+
+  async function expectBack(inference: LocalInference, since: number): Promise<void> {
+    await untilLoaded(inference);
+    expect(performance.now() - since).toBeLessThan(backMilliseconds);
+  }
+
   it.each(['SIGKILL', 'SIGSEGV', 'SIGABRT'] as const)(
     'fails the requests of an engine that dies of %s, and is back by itself',
     async (signal) => {
       await using inference = openInference([config]);
       await inference.preload();
-      const { outcome } = await startEndless(inference);
+      const running = [await startEndless(inference), await startEndless(inference)];
       const [pid] = inference.processIds().engines;
+      const diedAt = performance.now();
       process.kill(pid!, signal);
-      expect(await outcome).toMatchObject({ code: 'ENGINE_CRASHED', facts: { retryAfterSeconds: 1 } });
-      await untilLoaded(inference);
+      for (const { outcome } of running) {
+        expect(await endWithin(failedMilliseconds, diedAt, outcome)).toMatchObject({
+          code: 'ENGINE_CRASHED',
+          facts: { retryAfterSeconds: 1 },
+        });
+      }
+      await expectBack(inference, diedAt);
       expect(inference.processIds().engines).not.toContain(pid);
       expect((await generate(inference, job(config.name, prompt))).usage.completionTokens).toBe(12);
       expect(inference.logged.some(({ message }) => message.includes(`died of ${signal}`))).toBe(true);
@@ -64,13 +88,22 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
   );
 
   it('kills an engine that hangs, and fails its requests typed', async () => {
-    await using inference = openInference([config], { timing: { hangSeconds: 2 } });
+    const hangSeconds = 2;
+    await using inference = openInference([config], { timing: { hangSeconds } });
     await inference.preload();
     const { outcome } = await startEndless(inference);
-    process.kill(inference.processIds().engines[0]!, 'SIGSTOP');
-    expect(await outcome).toMatchObject({ code: 'ENGINE_CRASHED' });
+    const [pid] = inference.processIds().engines;
+    const stoppedAt = performance.now();
+    process.kill(pid!, 'SIGSTOP');
+    // It is asked four times in this time, and given up when it has not answered a fifth time.
+    const longestHangMilliseconds = hangSeconds * 1_000 * 1.25;
+    expect(await endWithin(longestHangMilliseconds + failedMilliseconds, stoppedAt, outcome)).toMatchObject({
+      code: 'ENGINE_CRASHED',
+    });
+    const goneAt = performance.now();
+    expect(isAlive(pid!)).toBe(false);
     expect(inference.logged.some(({ message }) => message.includes('answered nothing for 2 s'))).toBe(true);
-    await untilLoaded(inference);
+    await expectBack(inference, goneAt);
   });
 
   it('does not take a long prompt for a hang', async () => {
@@ -88,9 +121,12 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
     await inference.preload();
     const victim = await startEndless(inference);
     const bystander = generate(inference, { ...endless(600), model: 'other' });
-    process.kill(inference.processIds().engines[0]!, 'SIGKILL');
-    expect(await victim.outcome).toMatchObject({ code: 'ENGINE_CRASHED' });
+    const [dying, survivor] = inference.processIds().engines;
+    const diedAt = performance.now();
+    process.kill(dying!, 'SIGKILL');
+    expect(await endWithin(failedMilliseconds, diedAt, victim.outcome)).toMatchObject({ code: 'ENGINE_CRASHED' });
     expect((await bystander).usage.completionTokens).toBe(600);
+    expect(inference.processIds().engines).toContain(survivor);
   });
 
   it('stops trying after three crashes in a minute, says when it will try again, and does', async () => {
@@ -119,9 +155,13 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
     await using inference = openInference([config]);
     const waiting = generate(inference, job(config.name, prompt)).catch((error: unknown) => error);
     await vi.waitFor(() => expect(inference.processIds().engines).toHaveLength(1), { timeout: 30_000, interval: 5 });
+    const diedAt = performance.now();
     process.kill(inference.processIds().engines[0]!, 'SIGKILL');
-    expect(await waiting).toMatchObject({ code: 'MODEL_UNAVAILABLE', facts: { retryAfterSeconds: 1 } });
-    await untilLoaded(inference);
+    expect(await endWithin(failedMilliseconds, diedAt, waiting)).toMatchObject({
+      code: 'MODEL_UNAVAILABLE',
+      facts: { retryAfterSeconds: 1 },
+    });
+    await expectBack(inference, diedAt);
   });
 
   it('cancels at once what waits for an engine to load', async () => {
@@ -234,17 +274,7 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
     const [line] = (await once(createInterface({ input: host.stdout }), 'line')) as [string];
     const { engines, tokenizer } = JSON.parse(line) as { engines: number[]; tokenizer: number };
     host.kill('SIGKILL');
-    for (const pid of [...engines, tokenizer]) {
-      await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000, interval: 50 });
-    }
+    const children = [...engines, tokenizer];
+    await vi.waitFor(() => expect(children.filter(isAlive)).toEqual([]), { timeout: goneMilliseconds, interval: 20 });
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -26,6 +26,9 @@ describe.skipIf(model === undefined)('engines that cannot go on', () => {
       const { tokens } = await inference.tokenize(config.name, text);
       const [pid] = inference.processIds().engines;
       execFileSync('prlimit', [`--pid=${pid}`, '--as=1000000', '--data=1000000']);
+      const diedAt = new Promise<number>((resolve) => {
+        inference.watchPool(({ type }) => type === 'restart' && resolve(performance.now()));
+      });
       const long = job(config.name, tokens, { maxTokens: 400 });
       let failure: unknown;
       while (failure === undefined)
@@ -34,7 +37,10 @@ describe.skipIf(model === undefined)('engines that cannot go on', () => {
           (error) => error,
         );
       expect(failure).toMatchObject({ code: 'ENGINE_CRASHED' });
+      // What dies of its memory does so when it pleases: the promise counts from there.
+      expect(performance.now() - (await diedAt)).toBeLessThan(1_000);
       await vi.waitFor(() => expect(inference.models()[0]!.status).toBe('LOADED'), { timeout: 30_000, interval: 20 });
+      expect(performance.now() - (await diedAt)).toBeLessThan(5_000);
       expect(inference.processIds().engines).not.toContain(pid);
       expect((await generate(inference, job(config.name, tokens))).usage.completionTokens).toBe(12);
     },

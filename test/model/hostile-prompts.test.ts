@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LocalInference } from '../../src/inference/create-inference.ts';
 import { startApp, type TestApp } from '../kit/app.ts';
 import type { Client } from '../kit/client.ts';
-import { complete, create, refusal } from '../kit/completions.ts';
+import { complete, refusal } from '../kit/completions.ts';
 import { modelConfig, openInference, starterModel } from '../kit/models.ts';
 
 describe('prompts that are hard on an engine', () => {
@@ -50,9 +50,19 @@ describe('prompts that are hard on an engine', () => {
     await expectSameEngine();
   });
 
-  it('that are empty are answered, or refused as input', async () => {
-    const { completion, code } = await create(client, { model: 'starter', prompt: '', maxTokens: 4 });
-    expect(completion?.status ?? code).toMatch(/^(SUCCEEDED|INVALID_INPUT)$/u);
+  it.each([
+    ['prompt', { prompt: '' }],
+    ['messages', { messages: [] }],
+  ])('that are empty are refused as input: %s', async (name, input) => {
+    expect(await refusal(client, { model: 'starter', maxTokens: 4, ...input })).toMatchObject({
+      code: 'INVALID_INPUT',
+      issues: [{ path: [name], message: 'must not be empty' }],
+    });
+    await expectSameEngine();
+  });
+
+  it('without a token are refused as input', async () => {
+    expect(await answerTokens([])).toMatchObject({ status: 400, body: { error: { param: 'prompt' } } });
     await expectSameEngine();
   });
 

@@ -90,7 +90,7 @@ describe('child process', () => {
     const [line] = (await once(createInterface({ input: host.stdout }), 'line')) as [string];
     host.kill('SIGKILL');
     await vi.waitFor(() => expect(() => process.kill(Number(line), 0)).toThrow('ESRCH'), {
-      timeout: 15_000,
+      timeout: 5_000,
       interval: 20,
     });
   });
