@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ModelConfig } from '../../src/inference/model-config.ts';
 import { randomModel } from '../bench/pool/random-model.ts';
-import { generate, job } from '../kit/generate.ts';
+import { forever, generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference, type TestModel } from '../kit/models.ts';
 
 const [model] = modelsAtHand();
@@ -80,6 +80,30 @@ describe.skipIf(model === undefined || driver === undefined)('engines on a GPU',
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
+  });
+
+  it('take turns on a device that has room for one of them, whatever room there is elsewhere', async ({ skip }) => {
+    // The cache of each takes more than half of the 2 GiB that most versions of the driver say they have.
+    const large = { contextSize: 16_384, sequences: 18, gpuLayers: 'max', devices: [0] } as const;
+    const small = modelConfig(model!, { name: 'small', contextSize: 256, sequences: 1, gpuLayers: 0 });
+    const models = [small, ...['first', 'second'].map((name) => modelConfig(model!, { ...large, name }))];
+    await using inference = openInference(models, { environment });
+    const loaded = () =>
+      inference
+        .models()
+        .filter(({ status }) => status === 'LOADED')
+        .map(({ name }) => name);
+    await inference.preload();
+    const [device] = inference.pool().places;
+    skip(device!.bytes > 2.4e9, `the device has ${device!.bytes} bytes`);
+    expect(loaded()).toHaveLength(2);
+    await inference.load('second', forever);
+    expect(loaded()).toEqual(['small', 'second']);
+    await inference.load('first', forever);
+    expect(loaded()).toEqual(['small', 'first']);
+    const [, first] = inference.pool().models;
+    expect(first!.replicas[0]!.engine).toMatchObject({ gpuLayers: first!.replicas[0]!.engine!.layers });
+    expect(first!.replicas[0]!.engine!.gpuMemoryBytes).toBeGreaterThan(1_000_000_000);
   });
 
   it('run on the CPU where a replica is dealt a device that is not there', async () => {

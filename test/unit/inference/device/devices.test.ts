@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { createDevices } from '../../../../src/inference/device/devices.ts';
+import type { ModelConfig } from '../../../../src/inference/model-config.ts';
+import { modelConfig } from '../../../kit/models.ts';
+
+function devicesOf(...models: Partial<ModelConfig>[]) {
+  return createDevices(
+    models.map((changes) => modelConfig({ name: 'm', path: '/m' }, changes)),
+    { environment: {}, hangSeconds: 1, log: () => {} },
+  );
+}
+
+test('a GPU counts as dealt where a replica gets it', () => {
+  const { dealt, any } = devicesOf({ devices: [2, 5], replicas: 3 }, { devices: [5, 7], replicas: 1 });
+  expect([dealt, any]).toEqual([[2, 5], false]);
+  expect(devicesOf({ devices: [1], gpuLayers: 0 }, { gpuLayers: 0 })).toMatchObject({ dealt: [], any: false });
+  expect(devicesOf({ gpuLayers: 4 }, { devices: [1], gpuLayers: 'max' })).toMatchObject({ dealt: [1], any: true });
+});
+
+test('what no model may use is not looked at', async () => {
+  const devices = devicesOf({ devices: [1], gpuLayers: 0 }, { devices: [2] });
+  expect(await devices.look(undefined)).toEqual({ type: 'none' });
+  expect(await devices.look(1)).toEqual({ type: 'none' });
+});
