@@ -18,7 +18,7 @@ export function replicaBytes(facts: ModelFacts, config: ModelConfig): number {
   return Math.ceil(facts.sizeBytes + cachedBytes + scoreBytes(facts, config) + overheadBytes);
 }
 
-/** Without flash attention, a layer's scores of every token of a step for every token before it lie in memory, all at once. */
+/** Without flash attention, the scores of a layer lie in memory, of every token of a step for every one before it. `auto` counts as on. */
 function scoreBytes({ attentionHeads }: ModelFacts, config: ModelConfig): number {
   if (config.flashAttention !== 'off') return 0;
   return attentionHeads * tokensPerStep(config) * config.contextSize * bytesOfScore;
