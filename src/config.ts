@@ -3,7 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { ModelPrice } from './contracts/inference.ts';
-import { cacheTypes, flashAttentionSettings, needsFlashAttention } from './inference/cache-type.ts';
+import { cacheTypes, needsFlashAttention } from './inference/cache-type.ts';
+import { flashAttentionSettings } from './inference/flash-attention.ts';
 import type { ModelConfig } from './inference/model-config.ts';
 
 /** Everything that can be configured, read once: environment (or the flag of the same name), then the config file. */
@@ -91,7 +92,7 @@ const modelSchema = z.strictObject({
   flashAttention: z
     .enum(flashAttentionSettings)
     .default('auto')
-    .describe('Attention that needs less memory; auto is on wherever the device can do it.'),
+    .describe('Attention that needs less memory; auto is on wherever the device can do it and gains by it.'),
   load: z
     .enum(['start', 'demand'])
     .default('start')

@@ -202,4 +202,6 @@ export interface ModelFacts {
   readonly cacheBytesPerToken: number;
   /** Of the layer that has the most. */
   readonly attentionHeads: number;
+  /** Numbers in the key of one of them. */
+  readonly headSize: number;
 }

@@ -22,7 +22,3 @@ export const bitsPerNumber: Readonly<Record<CacheType, number>> = {
 export function needsFlashAttention(type: CacheType): boolean {
   return bitsPerNumber[type] < 16;
 }
-
-/** `auto` is on wherever the device can do it. */
-export const flashAttentionSettings = ['auto', 'on', 'off'] as const;
-export type FlashAttentionSetting = (typeof flashAttentionSettings)[number];

@@ -1,5 +1,6 @@
 import type { ModelFacts } from '../contracts/inference.ts';
 import { bitsPerNumber } from './cache-type.ts';
+import { isSlowerOnCpu } from './flash-attention.ts';
 import type { ModelConfig } from './model-config.ts';
 import { tokensPerStep } from './step-size.ts';
 
@@ -18,8 +19,9 @@ export function replicaBytes(facts: ModelFacts, config: ModelConfig): number {
   return Math.ceil(facts.sizeBytes + cachedBytes + scoreBytes(facts, config) + overheadBytes);
 }
 
-/** Without flash attention, the scores of a layer lie in memory, of every token of a step for every one before it. `auto` counts as on. */
-function scoreBytes({ attentionHeads }: ModelFacts, config: ModelConfig): number {
-  if (config.flashAttention !== 'off') return 0;
-  return attentionHeads * tokensPerStep(config) * config.contextSize * bytesOfScore;
+/** Without flash attention, the scores of a layer lie in memory, of every token of a step for every one before it. */
+function scoreBytes({ attentionHeads, headSize }: ModelFacts, config: ModelConfig): number {
+  const { flashAttention, cacheType, contextSize } = config;
+  const mayBeOff = flashAttention === 'off' || (flashAttention === 'auto' && isSlowerOnCpu(headSize, cacheType));
+  return mayBeOff ? attentionHeads * tokensPerStep(config) * contextSize * bytesOfScore : 0;
 }

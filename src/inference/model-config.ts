@@ -1,5 +1,6 @@
 import type { ModelPrice } from '../contracts/inference.ts';
-import type { CacheType, FlashAttentionSetting } from './cache-type.ts';
+import type { CacheType } from './cache-type.ts';
+import type { FlashAttentionSetting } from './flash-attention.ts';
 
 /** One model of the catalogue, as the configuration describes it: checked, with every default filled in. */
 export interface ModelConfig {

@@ -1,6 +1,7 @@
 import type { FinishReason, ModelFacts } from '../contracts/inference.ts';
 import type { EngineFacts } from '../contracts/pool.ts';
-import type { CacheType, FlashAttentionSetting } from './cache-type.ts';
+import type { CacheType } from './cache-type.ts';
+import type { FlashAttentionSetting } from './flash-attention.ts';
 
 /**
  * What the host and its child processes tell each other. Messages of one turn of the event loop travel together, as one

@@ -264,6 +264,7 @@ function describe({ model, contextSize, slots, broken, loaded, leaving }: Host):
       hasChatTemplate: model.hasChatTemplate ?? true,
       cacheBytesPerToken: 0,
       attentionHeads: 0,
+      headSize: 0,
     },
   };
 }

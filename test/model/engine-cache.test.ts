@@ -19,7 +19,11 @@ describe.skipIf(model === undefined)('the KV cache of an engine', () => {
 
   it.each(cacheTypes)('is of the type %s where the model asks for it, says so, and answers', async (cacheType) => {
     const { text, usage, engine } = await answer({ cacheType });
-    expect(engine).toMatchObject({ cacheType: cacheType.toUpperCase(), flashAttention: true });
+    // The starter's heads are small: the CPU gains nothing by it.
+    expect(engine).toMatchObject({
+      cacheType: cacheType.toUpperCase(),
+      flashAttention: needsFlashAttention(cacheType),
+    });
     expect(usage.completionTokens).toBe(24);
     expect(text).toMatch(/^[ \w,.]+/u);
   });
@@ -34,7 +38,7 @@ describe.skipIf(model === undefined)('the KV cache of an engine', () => {
   );
 
   it('takes in q8_0 what the estimate says less than in f16, measured', async () => {
-    const large = { contextSize: 16_384, sequences: 4 };
+    const large = { contextSize: 16_384, sequences: 4, flashAttention: 'on' } as const;
     const f16 = await answer({ ...large, cacheType: 'f16' });
     const q8 = await answer({ ...large, cacheType: 'q8_0' });
     const estimated = f16.reservedBytes - q8.reservedBytes;

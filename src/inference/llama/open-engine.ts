@@ -1,12 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import { GgmlType, type Llama, type LlamaContext, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { EngineFacts } from '../../contracts/pool.ts';
-import type { CacheType, FlashAttentionSetting } from '../cache-type.ts';
+import type { CacheType } from '../cache-type.ts';
 import { chooseThreads } from '../child/choose-threads.ts';
 import type { Decoder, Vocabulary } from '../child/decoder.ts';
 import { stepMeasure } from '../child/measure-step.ts';
+import { type FlashAttentionSetting, isSlowerOnCpu } from '../flash-attention.ts';
 import type { EngineSettings, Log } from '../protocol.ts';
 import { tokensPerStep } from '../step-size.ts';
+import { attentionFacts } from './attention-facts.ts';
 import { loadWithFallback } from './load-with-fallback.ts';
 import { nativeDecoder } from './native-decoder.ts';
 import { openLlama, withLastComplaint } from './open-llama.ts';
@@ -58,7 +60,7 @@ const flashAttentionRefusal = /Flash Attention not supported/;
 async function load(settings: EngineSettings, log: Log): Promise<Loaded> {
   const { modelPath, contextSize, sequences, gpuLayers, cacheType = 'f16' } = settings;
   const threads = typeof settings.threads === 'number' ? settings.threads : settings.threads.atMost;
-  const flashAttention = flashAttentionOption(settings.flashAttention);
+  const wish = flashAttentionOption(settings.flashAttention);
   const ggmlType = ggmlTypeOf(cacheType);
   let isRefused = false;
   const llama = await openLlama({
@@ -75,10 +77,12 @@ async function load(settings: EngineSettings, log: Log): Promise<Loaded> {
     const model = await llama.loadModel({
       modelPath,
       gpuLayers: gpuLayers === 'auto' ? { fitContext: { contextSize: contextSize * sequences } } : gpuLayers,
-      defaultContextFlashAttention: flashAttention,
+      defaultContextFlashAttention: wish,
       experimentalDefaultContextKvCacheKeyType: ggmlType,
       experimentalDefaultContextKvCacheValueType: ggmlType,
     });
+    const isSlower = model.gpuLayers === 0 && isSlowerOnCpu(attentionFacts(model).headSize, cacheType);
+    const flashAttention = wish === 'auto' && isSlower ? false : wish;
     isRefused = false;
     const context = await model.createContext({
       sequences,

@@ -23,7 +23,7 @@ test('replicas say what they run on, and how fast', async () => {
   ]);
   for (const { engine } of replicas) {
     expect(engine).toMatchObject({ device: 'CPU', gpuLayers: 0, gpuMemoryBytes: '0', threads: 1 });
-    expect(engine).toMatchObject({ flashAttention: true, cacheType: 'F16' });
+    expect(engine).toMatchObject({ flashAttention: false, cacheType: 'F16' });
     expect(engine!.layers).toBeGreaterThan(1);
     expect(Number(engine!.memoryBytes)).toBeGreaterThan(1_000_000);
   }
@@ -33,10 +33,10 @@ test('replicas say what they run on, and how fast', async () => {
 });
 
 test('a model keeps its cache in the type that the configuration names, and sets less memory aside for it', async () => {
-  const model = { source: starter, contextSize: 2048, sequences: 8, threads: 1, gpuLayers: 0 };
+  const model = { source: starter, contextSize: 2048, sequences: 8, threads: 1, gpuLayers: 0, flashAttention: 'on' };
   const models = [
     { ...model, name: 'exact' },
-    { ...model, name: 'small', cacheType: 'q8_0', flashAttention: 'on' },
+    { ...model, name: 'small', cacheType: 'q8_0' },
   ];
   await using app = await startApp({ config: { models } });
   const client = await app.newClient();

@@ -57,7 +57,9 @@ interface Options {
 
 async function measureShape(shape: Shape, { threads, rounds, streams, binary }: Options): Promise<void> {
   const modelPath = await randomModel(shape, cacheFolder);
-  const settings = { modelPath, contextSize, sequences, threads };
+  // As the service chooses where it is left to it: small heads are faster without, in llama-server as well.
+  const flashAttention = shape.width / shape.heads < 64 ? 'off' : 'on';
+  const settings = { modelPath, contextSize, sequences, threads, flashAttention } as const;
   await using opened = createDisposer();
   const engine: Child<EngineRequest> = opened.use(
     startChild(new URL('engine.ts', import.meta.url), { environment: { UV_THREADPOOL_SIZE: '1' } }),

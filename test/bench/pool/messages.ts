@@ -20,6 +20,7 @@ export type EngineRequest =
       readonly contextSize: number;
       readonly sequences: number;
       readonly threads: number;
+      readonly flashAttention: 'on' | 'off';
     }
   /** Whole steps, as the service's own engine makes them, in one process. */
   | { readonly type: 'loop'; readonly load: Load }

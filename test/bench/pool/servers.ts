@@ -17,6 +17,9 @@ export interface ModelSettings {
   readonly threads: number;
 }
 
+/** What the service chooses by itself, the reference has to be told. */
+export type ReferenceSettings = ModelSettings & { readonly flashAttention: 'on' | 'off' };
+
 export interface SluiceServer extends AsyncDisposable {
   readonly url: string;
   readonly adminSecret: string;
@@ -46,10 +49,10 @@ export async function startSluiceServer(
   return { url, adminSecret, admin, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
 }
 
-/** llama.cpp's own server, with the same sequences, threads, batch and cache types. */
+/** llama.cpp's own server, with the same sequences, threads, batch, attention and cache types. */
 export async function startLlamaServer(
   binary: string,
-  { modelPath, contextSize, sequences, threads }: ModelSettings,
+  { modelPath, contextSize, sequences, threads, flashAttention }: ReferenceSettings,
 ): Promise<AsyncDisposable & { readonly url: string }> {
   const port = await freePort();
   const options = {
@@ -62,7 +65,7 @@ export async function startLlamaServer(
     '--threads-batch': threads,
     '--batch-size': 512,
     '--ubatch-size': 512,
-    '--flash-attn': 'on',
+    '--flash-attn': flashAttention,
     '--n-gpu-layers': 0,
     '--cache-ram': 0,
   };

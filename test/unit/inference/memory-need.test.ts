@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { replicaBytes } from '../../../src/inference/memory-need.ts';
+import type { ModelConfig } from '../../../src/inference/model-config.ts';
 import { modelConfig } from '../../kit/models.ts';
 
 const facts = {
@@ -11,6 +12,7 @@ const facts = {
   hasChatTemplate: true,
   cacheBytesPerToken: 1_000,
   attentionHeads: 32,
+  headSize: 128,
 };
 const config = modelConfig({ name: 'm', path: '/m' }, { contextSize: 4_000, sequences: 5 });
 const cachedTokens = 4_000 * 5;
@@ -32,5 +34,12 @@ test('the cache counts with the size of its numbers', () => {
 test('without flash attention the scores of a step of all heads lie in memory', () => {
   const off = replicaBytes(facts, { ...config, flashAttention: 'off' });
   expect(off - replicaBytes(facts, { ...config, flashAttention: 'on' })).toBe(32 * 512 * 4_000 * 4);
-  expect(replicaBytes(facts, { ...config, flashAttention: 'auto' })).toBe(replicaBytes(facts, config));
+});
+
+test('left to the device, flash attention counts as off where the CPU would not gain by it', () => {
+  const needed = (headSize: number, changes: Partial<ModelConfig>) =>
+    replicaBytes({ ...facts, headSize }, { ...config, flashAttention: 'auto', ...changes });
+  expect(needed(64, {})).toBe(needed(64, { flashAttention: 'on' }));
+  expect(needed(32, {})).toBe(needed(32, { flashAttention: 'off' }));
+  expect(needed(32, { cacheType: 'q8_0' })).toBe(needed(32, { cacheType: 'q8_0', flashAttention: 'on' }));
 });
