@@ -118,8 +118,18 @@ export const configFileSchema = z.strictObject({
       maxN: z.int().min(1).default(8).describe('Largest n of a request.'),
       maxStop: z.int().min(0).default(16).describe('Most stop sequences of a request.'),
       requestBytes: z.int().min(1024).default(4_194_304).describe('Largest request body or WebSocket message.'),
-      queueRequests: z.int().min(1).default(256).describe('Most waiting requests per model.'),
-      queuePromptTokens: z.int().min(1).default(262_144).describe('Most waiting prompt tokens per model.'),
+      queueRequests: z
+        .int()
+        .min(1)
+        .default(256)
+        .describe(
+          'Most waiting requests per model; a key below its share may come on top of it, up to twice as many in all.',
+        ),
+      queuePromptTokens: z
+        .int()
+        .min(1)
+        .default(262_144)
+        .describe('Most waiting prompt tokens per model, shared in the same way.'),
       queueSeconds: seconds(60, 'Longest estimated wait before new requests are refused.'),
       modelMemoryBytes: z
         .int()

@@ -1,4 +1,5 @@
 import type { PlaceOutcome } from '../../contracts/jobs.ts';
+import type { Holding } from './holdings.ts';
 import type { ServiceTime } from './service-time.ts';
 
 /** Per model. */
@@ -10,9 +11,7 @@ export interface QueueLimits {
 
 /** What the line of a model looks like at this moment. */
 export interface LineLoad {
-  /** Reserved places and waiting jobs, and the prompt tokens of both. */
-  readonly places: number;
-  readonly promptTokens: number;
+  readonly held: Holding;
   /** Claimants that wait for a job. */
   readonly idle: number;
   readonly claimed: number;
@@ -20,25 +19,47 @@ export interface LineLoad {
   readonly serviceTime: ServiceTime;
 }
 
+/** Who asks for a place. */
+export interface Asking {
+  readonly promptTokens: number;
+  readonly own: Holding;
+  /** Keys that hold something of the line, the asking one included. */
+  readonly keys: number;
+  /** What is expected to start before. */
+  readonly placesBefore: number;
+}
+
 type Refusal = Extract<PlaceOutcome, { accepted: false }>;
+
+/** How many times a bound all keys together may come to. */
+const mostTimesBound = 2;
 
 /**
  * Why one more place cannot be had; undefined where it can. A request that a claimant waits for starts at once, so it does not wait
- * and no bound refuses it.
+ * and no bound refuses it. Where the line is full, a key that holds less than its share of it (the bound ÷ the keys that hold some)
+ * still gets in, as long as all together hold less than twice the bound: whoever floods the line is refused alone.
  */
-export function refusalOf(load: LineLoad, promptTokens: number, limits: QueueLimits): Refusal | undefined {
-  const { places, idle, serviceTime, slots } = load;
-  if (places < idle) return undefined;
-  if (places - idle >= limits.queueRequests) return refuse('requests', serviceTime.secondsToStart(1, slots));
+export function refusalOf(load: LineLoad, asking: Asking, limits: QueueLimits): Refusal | undefined {
+  const { held, idle, serviceTime, slots } = load;
+  const { promptTokens, own, keys, placesBefore } = asking;
+  if (held.places < idle) return undefined;
 
-  const excessTokens = load.promptTokens + promptTokens - limits.queuePromptTokens;
-  if (excessTokens > 0) {
-    const averageTokens = Math.max(load.promptTokens, 1) / Math.max(places, 1);
-    const jobsToLeave = Math.min(Math.ceil(excessTokens / averageTokens), Math.max(places, 1));
+  const fits = (all: number, ofKey: number, bound: number) =>
+    all <= bound || (ofKey <= bound / keys && all <= bound * mostTimesBound);
+
+  if (!fits(held.places - idle + 1, own.places + 1, limits.queueRequests)) {
+    return refuse('requests', serviceTime.secondsToStart(1, slots));
+  }
+
+  const tokens = held.promptTokens + promptTokens;
+  if (!fits(tokens, own.promptTokens + promptTokens, limits.queuePromptTokens)) {
+    const averageTokens = Math.max(held.promptTokens, 1) / Math.max(held.places, 1);
+    const excessTokens = tokens - limits.queuePromptTokens;
+    const jobsToLeave = Math.min(Math.ceil(excessTokens / averageTokens), Math.max(held.places, 1));
     return refuse('prompt-tokens', serviceTime.secondsToStart(jobsToLeave, slots));
   }
 
-  const waitSeconds = estimateWaitSeconds(load, places);
+  const waitSeconds = estimateWaitSeconds(load, placesBefore);
   const excessSeconds = waitSeconds === null ? 0 : waitSeconds - limits.queueSeconds;
   return excessSeconds > 0 ? refuse('wait', excessSeconds) : undefined;
 }

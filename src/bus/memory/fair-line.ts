@@ -23,7 +23,8 @@ interface KeyLine<T> extends Account {
 /**
  * Who is next. Keys share in tokens: the line's time is counted in tokens, each start puts its key's next one off by what the item may
  * take, and the key that is due first goes first. So of two keys that both have something waiting, neither gets ahead of the
- * other by more than one item of each, however long their items are (start-time fair queueing). A key that had nothing waiting joins at
+ * other by more than one item of each, however long their items are (start-time fair queueing). What an item took less in the end is given
+ * back, so that over time keys share in what they take and not in what they ask for. A key that had nothing waiting joins at
  * the present time: it saves nothing up, and owes for what it started last. Within a key: higher priority, then earlier arrival.
  */
 export class FairLine<T extends Waiting> {
@@ -65,6 +66,23 @@ export class FairLine<T extends Waiting> {
     return item;
   }
 
+  /** What an item of the key took less than its tokens is the key's again; that puts it neither before now nor before one that is due as soon. */
+  refund(key: string, tokens: number): void {
+    const line = this.#keys.get(key);
+    if (line) {
+      this.#turns.remove(line);
+      line.due = Math.max(line.due - tokens, this.#now);
+      line.turn = ++this.#turn;
+      this.#turns.push(line);
+      return;
+    }
+    const owing = this.#owing.get(key);
+    if (!owing) return;
+    owing.due -= tokens;
+    owing.turn = ++this.#turn;
+    if (owing.due <= this.#now) this.#owing.delete(key);
+  }
+
   /** Says whether the item was there. */
   remove(item: T): boolean {
     const line = this.#keys.get(item.key);
@@ -75,6 +93,11 @@ export class FairLine<T extends Waiting> {
       this.#leave(line);
     }
     return true;
+  }
+
+  /** All of the waiting, in no particular order. */
+  *[Symbol.iterator](): Generator<T, void, undefined> {
+    for (const { waiting } of this.#keys.values()) yield* waiting;
   }
 
   /** How many of the waiting start before the item, which must be one of them. */

@@ -1,4 +1,4 @@
-import type { CompletionId } from '../../contracts/ids.ts';
+import type { ApiKeyId, CompletionId } from '../../contracts/ids.ts';
 import type {
   Claim,
   DroppedJob,
@@ -18,6 +18,7 @@ import { LinkedList } from '../../lib/linked-list.ts';
 import { createSharedQueue } from '../../lib/shared-queue.ts';
 import { estimateWaitSeconds, type LineLoad, type QueueLimits, refusalOf } from './bounds.ts';
 import { FairLine, type Waiting } from './fair-line.ts';
+import { createHoldings, type Holdings } from './holdings.ts';
 import { createServiceTime, type ServiceTime } from './service-time.ts';
 
 export interface MemoryJobsOptions {
@@ -50,41 +51,41 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
     return line;
   }
 
-  function loadOf({ model, waiting, reserved, promptTokens, claimants, claimed, serviceTime }: ModelLine): LineLoad {
-    const places = waiting.size + reserved;
-    return { places, promptTokens, idle: claimants.size, claimed, slots: slots(model), serviceTime };
+  function loadOf({ model, holdings, claimants, claimed, serviceTime }: ModelLine): LineLoad {
+    return { held: holdings.total, idle: claimants.size, claimed, slots: slots(model), serviceTime };
   }
 
-  function reserve({ model, promptTokens }: PlaceRequest): PlaceOutcome {
+  function reserve({ model, apiKeyId, promptTokens }: PlaceRequest): PlaceOutcome {
     assertOpen();
     endOverdue();
     const line = lineOf(model);
-    const refusal = refusalOf(loadOf(line), promptTokens, limits);
+    const { holdings } = line;
+    const asking = {
+      promptTokens,
+      own: holdings.of(apiKeyId),
+      keys: holdings.keysWith(apiKeyId),
+      placesBefore: holdings.placesBefore(apiKeyId),
+    };
+    const refusal = refusalOf(loadOf(line), asking, limits);
     if (refusal) return refusal;
-    line.reserved += 1;
-    line.promptTokens += promptTokens;
-    return { accepted: true, place: createPlace(line, promptTokens) };
+    holdings.take(apiKeyId, promptTokens);
+    return { accepted: true, place: createPlace(line, apiKeyId, promptTokens) };
   }
 
-  function createPlace(line: ModelLine, promptTokens: number): Place {
+  function createPlace(line: ModelLine, key: ApiKeyId, promptTokens: number): Place {
     let held = true;
-
-    function giveUp(): void {
-      held = false;
-      line.reserved -= 1;
-      line.promptTokens -= promptTokens;
-    }
-
     return {
       async enqueue(job) {
         assertOpen();
         if (!held) throw new Error('the place was given back or taken already');
+        if (job.apiKeyId !== key) throw new Error("the place is another key's");
         if (entries.has(job.completionId)) throw new Error(`completion ${job.completionId} has a job already`);
-        giveUp();
+        held = false;
         return enqueue(line, job, promptTokens);
       },
       [Symbol.dispose]() {
-        if (held) giveUp();
+        if (held) line.holdings.leave(key, promptTokens);
+        held = false;
       },
     };
   }
@@ -105,7 +106,6 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
     };
     entries.set(job.completionId, entry);
     line.waiting.push(entry);
-    line.promptTokens += promptTokens;
     deadlines.push(entry);
     endOverdue();
     assign(line);
@@ -148,7 +148,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
     while (line.claimants.size > 0) {
       const entry = line.waiting.shift();
       if (!entry) return;
-      line.promptTokens -= entry.promptTokens;
+      line.holdings.leave(entry.key, entry.promptTokens);
       line.claimants.shift()?.take(createClaim(entry));
     }
   }
@@ -163,12 +163,13 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
       job,
       epoch: 1,
       signal: abort.signal,
-      async done() {
+      async done(usedTokens = entry.tokens) {
         if (entries.get(job.completionId) !== entry) return;
         entries.delete(job.completionId);
         deadlines.remove(entry);
         setAlarm();
         line.claimed -= 1;
+        line.waiting.refund(entry.key, Math.max(entry.tokens - usedTokens, 0));
         line.serviceTime.measure((clock().getTime() - startedAt) / 1_000);
       },
     };
@@ -191,7 +192,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
       claim.abort(reason);
     } else {
       line.waiting.remove(entry);
-      line.promptTokens -= entry.promptTokens;
+      line.holdings.leave(entry.key, entry.promptTokens);
       entries.delete(job.completionId);
       dropped.push({ job, reason });
     }
@@ -236,7 +237,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
 
 function depthOf({ model, waiting }: ModelLine): LineDepth {
   let oldest = Number.POSITIVE_INFINITY;
-  for (const { enqueuedAt } of waiting.inStartOrder()) oldest = Math.min(oldest, enqueuedAt);
+  for (const { enqueuedAt } of waiting) oldest = Math.min(oldest, enqueuedAt);
   return { model, waiting: waiting.size, oldestSince: new Date(oldest) };
 }
 
@@ -257,10 +258,7 @@ interface ModelLine {
   readonly waiting: FairLine<Entry>;
   readonly claimants: LinkedList<Claimant>;
   readonly serviceTime: ServiceTime;
-  /** Places that were taken and not enqueued yet. */
-  reserved: number;
-  /** Of reserved places and waiting jobs. */
-  promptTokens: number;
+  readonly holdings: Holdings;
   claimed: number;
 }
 
@@ -270,8 +268,7 @@ function createLine(model: string): ModelLine {
     waiting: new FairLine(),
     claimants: new LinkedList(),
     serviceTime: createServiceTime(),
-    reserved: 0,
-    promptTokens: 0,
+    holdings: createHoldings(),
     claimed: 0,
   };
 }

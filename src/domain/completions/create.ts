@@ -53,7 +53,11 @@ export function createCompletionCreator(options: CreateOptions): CreateCompletio
     const { tokens } = await inference.tokenize(model.name, input.prompt, signal);
     const maxTokens = chooseMaxTokens(model, tokens.length, input.maxTokens);
     signal?.throwIfAborted();
-    const reservation = await jobs.reserve({ model: model.name, promptTokens: tokens.length });
+    const reservation = await jobs.reserve({
+      model: model.name,
+      apiKeyId: principal.apiKeyId,
+      promptTokens: tokens.length,
+    });
     if (!reservation.accepted) throw queueFull(reservation);
     using place = reservation.place;
 

@@ -95,9 +95,9 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   }
 
   async function runAgain(completion: Completion, request: CompletionRequest): Promise<boolean> {
-    const { id, model, epoch } = completion;
+    const { id, model, apiKeyId, epoch } = completion;
     const { tokens } = await inference.tokenize(model, promptOf(request));
-    const reservation = await jobs.reserve({ model, promptTokens: tokens.length });
+    const reservation = await jobs.reserve({ model, apiKeyId, promptTokens: tokens.length });
     if (!reservation.accepted) return false;
     using place = reservation.place;
     if (!(await store.completions.adopt(id, epoch + 1, new Date(now().getTime() + leaseMilliseconds)))) return false;

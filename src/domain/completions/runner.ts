@@ -86,7 +86,8 @@ export function createRunner(options: RunnerOptions): Runner {
       });
     } finally {
       slot[Symbol.dispose]();
-      await claim.done();
+      const { promptTokens, completionTokens } = progress.usage();
+      await claim.done(promptTokens + completionTokens);
     }
     if (ending === null || !(await finishOpenChoices(claim, progress, ending))) {
       checkpoints.remove(job.completionId);

@@ -90,6 +90,37 @@ export function describeJobsInAnyOrder(name: string, open: OpenJobs, runs: numbe
       );
     });
 
+    test('of keys that all wait, none has taken more than the largest job more than another, whatever they asked for', async () => {
+      const taken = fc.record({
+        maxTokens: fc.integer({ min: 1, max: 1_000 }),
+        share: fc.double({ min: 0, max: 1, noNaN: true }),
+      });
+      const perKey = fc.array(taken, { minLength: 1, maxLength: 15 });
+      await fc.assert(
+        fc.asyncProperty(fc.array(perKey, { minLength: 2, maxLength: 4 }), async (keys) => {
+          await using jobs = await open(roomy);
+          const used = new Map<string, number>();
+          const left = keys.map(({ length }) => length);
+          const sums = keys.map(() => 0);
+          for (const [k, list] of keys.entries()) {
+            for (const [i, { maxTokens, share }] of list.entries()) {
+              await enqueue(jobs, jobOf(`${k} ${i}`, { key: String(k), maxTokens }));
+              used.set(`${k} ${i}`, 3 + Math.round(maxTokens * share));
+            }
+          }
+          while (left.every((count) => count > 0)) {
+            expect(Math.max(...sums) - Math.min(...sums)).toBeLessThanOrEqual(Math.max(...used.values()));
+            const { job, done } = await jobs.claim(model, new AbortController().signal);
+            const key = Number(job.apiKeyId);
+            await done(used.get(job.completionId));
+            left[key]! -= 1;
+            sums[key]! += used.get(job.completionId)!;
+          }
+        }),
+        { numRuns: runs },
+      );
+    });
+
     test('while a key waits for its next start, every other key starts at most once, where all ask for as much', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {

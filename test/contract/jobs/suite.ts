@@ -45,14 +45,19 @@ export function jobOf(
   };
 }
 
-export async function placeIn(jobs: Jobs, request: PlaceRequest = { model, promptTokens: 3 }): Promise<Place> {
-  const outcome = await jobs.reserve(request);
+/** Of three prompt tokens, as the jobs here have; of the key that they have where none is named. */
+export function requestOf(request: Partial<PlaceRequest> = {}): PlaceRequest {
+  return { model, apiKeyId: 'key' as ApiKeyId, promptTokens: 3, ...request };
+}
+
+export async function placeIn(jobs: Jobs, request: Partial<PlaceRequest> = {}): Promise<Place> {
+  const outcome = await jobs.reserve(requestOf(request));
   if (!outcome.accepted) throw new Error(`refused: ${outcome.reason}`);
   return outcome.place;
 }
 
 export async function enqueue(jobs: Jobs, job: Job) {
-  return (await placeIn(jobs, { model: job.inference.model, promptTokens: 3 })).enqueue(job);
+  return (await placeIn(jobs, { model: job.inference.model, apiKeyId: job.apiKeyId })).enqueue(job);
 }
 
 export async function isPending(promise: Promise<unknown>): Promise<boolean> {
@@ -167,6 +172,31 @@ export function describeJobs(name: string, open: OpenJobs): void {
       expect(started.filter((name) => name.startsWith('long'))).toHaveLength(2);
     });
 
+    test('keys share in what they take: one that asks for much and takes little is charged little', async () => {
+      await using jobs = await open(roomy);
+      for (let each = 0; each < 10; each += 1) {
+        await enqueue(jobs, jobOf(`careful ${each}`, { key: 'a', maxTokens: 7 }));
+        await enqueue(jobs, jobOf(`careless ${each}`, { key: 'b', maxTokens: 9_997 }));
+      }
+      for (let each = 0; each < 10; each += 1) {
+        const turn = [await jobs.claim(model, forever())];
+        await turn[0]!.done(10);
+        turn.push(await jobs.claim(model, forever()));
+        await turn[1]!.done(10);
+        expect(turn.map(({ job }) => job.apiKeyId).sort()).toEqual(['a', 'b']);
+      }
+    });
+
+    test('what a key got back does not put it before one that waited meanwhile', async () => {
+      await using jobs = await open(roomy);
+      for (const name of ['a1', 'a2', 'a3']) await enqueue(jobs, jobOf(name, { key: 'a', maxTokens: 9_997 }));
+      const first = await jobs.claim(model, forever());
+      await enqueue(jobs, jobOf('b1', { key: 'b' }));
+      await first.done(0);
+      expect(await namesOf(jobs)).toEqual(['b1', 'a2', 'a3']);
+      expect(await claimNames(jobs, 3)).toEqual(['b1', 'a2', 'a3']);
+    });
+
     test('within a key higher priority goes first, then the older; another key is not overtaken', async () => {
       await using jobs = await open(roomy);
       await enqueue(jobs, jobOf('low', { key: 'a' }));
@@ -223,8 +253,9 @@ export function describeJobs(name: string, open: OpenJobs): void {
     const bounded = (limits: Partial<JobsOptions['limits']>) =>
       open({ ...roomy, limits: { ...roomy.limits, ...limits } });
 
-    async function reserveMany(jobs: Jobs, count: number, promptTokens = 1) {
-      const outcomes = await Promise.all(Array.from({ length: count }, () => jobs.reserve({ model, promptTokens })));
+    async function reserveMany(jobs: Jobs, count: number, promptTokens = 1, key = 'key') {
+      const request = requestOf({ apiKeyId: key as ApiKeyId, promptTokens });
+      const outcomes = await Promise.all(Array.from({ length: count }, () => jobs.reserve(request)));
       const places = outcomes.flatMap((outcome) => (outcome.accepted ? [outcome.place] : []));
       const refusals = outcomes.flatMap((outcome) => (outcome.accepted ? [] : [outcome]));
       return { places, refusals };
@@ -243,7 +274,7 @@ export function describeJobs(name: string, open: OpenJobs): void {
       expect((await reserveMany(jobs, 30)).places).toHaveLength(1);
       await jobs.claim(model, forever());
       expect((await reserveMany(jobs, 30)).places).toHaveLength(1);
-      expect((await jobs.reserve({ model: 'other', promptTokens: 1 })).accepted).toBe(true);
+      expect((await jobs.reserve(requestOf({ model: 'other' }))).accepted).toBe(true);
     });
 
     test('prompt tokens that wait never pass queuePromptTokens', async () => {
@@ -255,6 +286,38 @@ export function describeJobs(name: string, open: OpenJobs): void {
       await places[0]?.enqueue(jobOf('a'));
       await jobs.cancel(jobOf('a').completionId, 'cancelled');
       expect((await reserveMany(jobs, 30, 30)).places).toHaveLength(1);
+    });
+
+    test('a key that fills the line is refused alone: others get their share, and all together twice the bound', async () => {
+      await using jobs = await bounded({ queueRequests: 8 });
+      expect((await reserveMany(jobs, 30, 1, 'flood')).places).toHaveLength(8);
+      expect((await reserveMany(jobs, 30, 1, 'second')).places).toHaveLength(4);
+      expect((await reserveMany(jobs, 30, 1, 'third')).places).toHaveLength(2);
+      expect((await reserveMany(jobs, 30, 1, 'flood')).places).toHaveLength(0);
+      expect((await reserveMany(jobs, 30, 1, 'fourth')).places).toHaveLength(2);
+      const late = await Promise.all([...'fghij'].map((key) => reserveMany(jobs, 1, 1, key)));
+      expect(late.flatMap(({ refusals }) => refusals.map(({ reason }) => reason))).toEqual(Array(5).fill('requests'));
+    });
+
+    test('a key whose prompts fill the line is refused alone', async () => {
+      await using jobs = await bounded({ queuePromptTokens: 100 });
+      expect((await reserveMany(jobs, 30, 10, 'flood')).places).toHaveLength(10);
+      expect((await reserveMany(jobs, 1, 51, 'second')).places).toHaveLength(0);
+      expect((await reserveMany(jobs, 30, 25, 'second')).places).toHaveLength(2);
+      expect((await reserveMany(jobs, 1, 10, 'flood')).refusals).toMatchObject([{ reason: 'prompt-tokens' }]);
+    });
+
+    test('a key waits for its turn, not for the whole line: that is what queueSeconds bounds', async () => {
+      await using jobs = await bounded({ queueSeconds: 0 });
+      await enqueue(jobs, jobOf('measured', { key: 'flood' }));
+      const measured = await jobs.claim(model, forever());
+      expect((await reserveMany(jobs, 3, 1, 'flood')).places).toHaveLength(3);
+      const since = Date.now();
+      await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(since + 2);
+      await measured.done();
+      const claimed = jobs.claim(model, forever());
+      expect((await reserveMany(jobs, 1, 1, 'other')).places).toHaveLength(0);
+      expect(await isPending(claimed)).toBe(true);
     });
 
     test('what starts at once does not wait: no bound refuses it', async () => {
@@ -274,7 +337,7 @@ export function describeJobs(name: string, open: OpenJobs): void {
       const measured = await jobs.claim(model, forever());
       await expect.poll(() => Date.now()).toBeGreaterThan(Date.now() + 5);
       await measured.done();
-      const outcome = await jobs.reserve({ model, promptTokens: 1 });
+      const outcome = await jobs.reserve(requestOf());
       expect(outcome).toEqual({ accepted: false, reason: 'wait', retryAfterSeconds: 1 });
     });
   });
@@ -366,7 +429,7 @@ export function describeJobs(name: string, open: OpenJobs): void {
       expect(await claim).toBeInstanceOf(Error);
       expect((await dropped).done).toBe(true);
       expect(claimed.signal.reason).toBe('shutdown');
-      await expect(jobs.reserve({ model, promptTokens: 1 })).rejects.toThrow();
+      await expect(jobs.reserve(requestOf())).rejects.toThrow();
       await expect(jobs.claim(model, forever())).rejects.toThrow();
     });
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { estimateWaitSeconds, type LineLoad, refusalOf } from '../../../../src/bus/memory/bounds.ts';
+import { type Asking, estimateWaitSeconds, type LineLoad, refusalOf } from '../../../../src/bus/memory/bounds.ts';
 import { createServiceTime } from '../../../../src/bus/memory/service-time.ts';
 
 const limits = { queueRequests: 10, queuePromptTokens: 1_000, queueSeconds: 60 };
@@ -7,7 +7,7 @@ const limits = { queueRequests: 10, queuePromptTokens: 1_000, queueSeconds: 60 }
 function loadOf(seconds: number | undefined, load: Partial<LineLoad>): LineLoad {
   const serviceTime = createServiceTime();
   if (seconds !== undefined) serviceTime.measure(seconds);
-  return { places: 0, promptTokens: 0, idle: 0, claimed: 4, slots: 4, serviceTime, ...load };
+  return { held: { places: 0, promptTokens: 0 }, idle: 0, claimed: 4, slots: 4, serviceTime, ...load };
 }
 
 describe('the estimated wait', () => {
@@ -33,32 +33,45 @@ describe('the estimated wait', () => {
   });
 });
 
+/** Of the key that holds all of the line. */
+function alone({ held }: LineLoad, promptTokens = 1): Asking {
+  return { promptTokens, own: held, keys: 1, placesBefore: held.places };
+}
+
+function holding(places: number, promptTokens = places) {
+  return { held: { places, promptTokens } };
+}
+
 describe('a refusal', () => {
   test('for the wait says when the wait is within bounds', () => {
-    expect(refusalOf(loadOf(100, { places: 2 }), 1, limits)).toEqual({
-      accepted: false,
-      reason: 'wait',
-      retryAfterSeconds: 15,
-    });
-    expect(refusalOf(loadOf(100, { places: 1 }), 1, limits)).toBeUndefined();
+    const two = loadOf(100, holding(2));
+    expect(refusalOf(two, alone(two), limits)).toEqual({ accepted: false, reason: 'wait', retryAfterSeconds: 15 });
+    const one = loadOf(100, holding(1));
+    expect(refusalOf(one, alone(one), limits)).toBeUndefined();
+  });
+
+  test('for the wait counts what starts before, not what waits', () => {
+    const asking = { promptTokens: 1, own: { places: 0, promptTokens: 0 }, keys: 2, placesBefore: 1 };
+    expect(refusalOf(loadOf(100, holding(9)), asking, limits)).toBeUndefined();
   });
 
   test('for requests says when the next job starts', () => {
-    expect(refusalOf(loadOf(10, { places: 10 }), 1, limits)).toMatchObject({
-      reason: 'requests',
-      retryAfterSeconds: 3,
-    });
-    expect(refusalOf(loadOf(undefined, { places: 10 }), 1, limits)).toMatchObject({ retryAfterSeconds: 1 });
+    const load = loadOf(10, holding(10));
+    expect(refusalOf(load, alone(load), limits)).toMatchObject({ reason: 'requests', retryAfterSeconds: 3 });
+    const unmeasured = loadOf(undefined, holding(10));
+    expect(refusalOf(unmeasured, alone(unmeasured), limits)).toMatchObject({ retryAfterSeconds: 1 });
   });
 
   test('for prompt tokens says when enough of them have started', () => {
-    const load = loadOf(10, { places: 5, promptTokens: 1_000 });
-    expect(refusalOf(load, 600, limits)).toMatchObject({ reason: 'prompt-tokens', retryAfterSeconds: 8 });
-    expect(refusalOf(load, 0, limits)).toBeUndefined();
+    const load = loadOf(10, holding(5, 1_000));
+    expect(refusalOf(load, alone(load, 600), limits)).toMatchObject({ reason: 'prompt-tokens', retryAfterSeconds: 8 });
+    expect(refusalOf(load, alone(load, 0), limits)).toBeUndefined();
   });
 
   test('never meets a request that a claimant waits for', () => {
-    expect(refusalOf(loadOf(100, { places: 1, idle: 2, claimed: 2 }), 5_000, limits)).toBeUndefined();
-    expect(refusalOf(loadOf(100, { idle: 1 }), 5, { ...limits, queueRequests: 0 })).toBeUndefined();
+    const two = loadOf(100, { ...holding(1), idle: 2, claimed: 2 });
+    expect(refusalOf(two, alone(two, 5_000), limits)).toBeUndefined();
+    const one = loadOf(100, { idle: 1 });
+    expect(refusalOf(one, alone(one, 5), { ...limits, queueRequests: 0 })).toBeUndefined();
   });
 });

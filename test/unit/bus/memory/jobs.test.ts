@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createMemoryJobs } from '../../../../src/bus/memory/jobs.ts';
-import { enqueue, forever, jobOf, model, placeIn } from '../../../contract/jobs/suite.ts';
+import { enqueue, forever, jobOf, model, placeIn, requestOf } from '../../../contract/jobs/suite.ts';
 
 const limits = { queueRequests: 100, queuePromptTokens: 10_000, queueSeconds: 60 };
 
@@ -30,7 +30,7 @@ test('waits are estimated from the time between claim and done', async () => {
       estimatedWaitSeconds: 15 * (position + 1),
     });
   }
-  expect(await jobs.reserve({ model, promptTokens: 1 })).toEqual({
+  expect(await jobs.reserve(requestOf())).toEqual({
     accepted: false,
     reason: 'wait',
     retryAfterSeconds: 15,
