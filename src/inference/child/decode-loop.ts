@@ -60,7 +60,8 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
 
   function start(request: ChoiceRequest): boolean {
     const idle = sequences.filter((sequence) => sequence.choice === undefined);
-    const chosen = chooseSequence(idle, request.promptTokens, request.cacheScope);
+    const isBusy = (sequence: number) => sequences[sequence]?.choice !== undefined;
+    const chosen = chooseSequence(idle, isBusy, request.promptTokens, request.cacheScope);
     if (chosen === undefined) return false;
     const sequence = sequences[chosen.sequence]!;
     const kept = decoder.keep(chosen.sequence, chosen.keep) ? chosen.keep : 0;
@@ -119,7 +120,8 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
         },
       });
     }
-    return plan;
+    // Neighbours in rising order are evaluated together.
+    return plan.sort((a, b) => a.entry.sequence - b.entry.sequence);
   }
 
   function take(sequence: Sequence, token: number): void {

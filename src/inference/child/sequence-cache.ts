@@ -14,28 +14,45 @@ export interface SequenceChoice {
   readonly keep: number;
 }
 
+/** A shorter shared prefix is evaluated anew where that lets the choice decode together with others. */
+const worthwhileTokens = 32;
+
 /**
- * Picks the idle sequence for a prompt: the one with the longest shared prefix within the scope, never across; without
- * one an empty sequence, then the least recently used.
+ * Picks the idle sequence for a prompt: the one with the longest shared prefix within the scope, never across, where that saves something
+ * worthwhile. Else one beside busy sequences: llama.cpp decodes together only what is neighbours (a step of sequences 0, 1, 2 is one
+ * evaluation, of 0, 2, 4 it is three). Then an empty one, then the least recently used.
  */
 export function chooseSequence(
   idle: readonly CachedSequence[],
+  isBusy: (sequence: number) => boolean,
   promptTokens: readonly number[],
   scope: string,
 ): SequenceChoice | undefined {
-  let best: { cached: CachedSequence; keep: number } | undefined;
-  for (const cached of idle) {
+  const candidates = idle.map((cached): Candidate => {
+    const { sequence } = cached;
     const keep = cached.scope === scope ? sharedPrefix(cached.tokens, promptTokens) : 0;
-    if (best === undefined || keep > best.keep || (keep === best.keep && isCheaper(cached, best.cached))) {
-      best = { cached, keep };
-    }
-  }
+    const isWorthwhile = keep >= worthwhileTokens || keep * 2 >= promptTokens.length;
+    const neighbours = Number(isBusy(sequence - 1)) + Number(isBusy(sequence + 1));
+    return { cached, keep, worth: isWorthwhile ? keep : 0, neighbours };
+  });
+  const [first, ...others] = candidates;
+  const best = first && others.reduce((best, other) => (isBetter(other, best) ? other : best), first);
   return best && { sequence: best.cached.sequence, keep: best.keep };
 }
 
-function isCheaper(a: CachedSequence, b: CachedSequence): boolean {
-  const emptiness = Number(a.tokens.length > 0) - Number(b.tokens.length > 0);
-  return emptiness < 0 || (emptiness === 0 && a.lastUse < b.lastUse);
+interface Candidate {
+  readonly cached: CachedSequence;
+  readonly keep: number;
+  readonly worth: number;
+  readonly neighbours: number;
+}
+
+function isBetter(a: Candidate, b: Candidate): boolean {
+  if (a.worth !== b.worth) return a.worth > b.worth;
+  if (a.neighbours !== b.neighbours) return a.neighbours > b.neighbours;
+  const emptiness = Number(a.cached.tokens.length > 0) - Number(b.cached.tokens.length > 0);
+  if (emptiness !== 0) return emptiness < 0;
+  return a.cached.lastUse < b.cached.lastUse;
 }
 
 function sharedPrefix(cached: readonly number[], prompt: readonly number[]): number {
