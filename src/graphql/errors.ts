@@ -16,7 +16,7 @@ export function maskError(error: unknown, requestId: string, logger: Logger): Gr
   const known = asDomainError(cause);
   if (known) return withCode(error, known.message, { code: known.code, ...shownFacts(known) });
   if (cause instanceof GraphQLError) {
-    return withCode(cause, cause.message, { code: 'INVALID_INPUT', ...cause.extensions });
+    return withCode(cause, cause.message, shownExtensions(cause));
   }
   const path = error instanceof GraphQLError ? error.path?.join('.') : undefined;
   logger.error({ err: cause, requestId, path }, 'a request failed unexpectedly');
@@ -38,6 +38,13 @@ function asDomainError(error: unknown): DomainError | undefined {
   if (error instanceof Error && error.name === 'AbortError')
     return new DomainError('CANCELLED', 'The caller has left.');
   return undefined;
+}
+
+/** Yoga has a code of its own for what is no GraphQL request, and quotes the whole of it; `spec` would make its status 200. */
+function shownExtensions({ extensions }: GraphQLError): Record<string, unknown> {
+  const { originalError: _quoted, code, http, ...others } = extensions;
+  if (code !== 'BAD_REQUEST') return { code: code ?? 'INVALID_INPUT', ...(http !== undefined && { http }), ...others };
+  return { code: 'INVALID_INPUT', http: { ...(http as object), spec: false }, ...others };
 }
 
 function shownFacts({ facts }: DomainError): Record<string, unknown> {
