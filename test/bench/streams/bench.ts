@@ -41,7 +41,7 @@ const scenarios: Record<string, Scenario> = {
 };
 
 function stepsFor(readers: number, tokens: number, most: number): number {
-  return Math.max(16, Math.min(most, Math.ceil(tokens / readers)));
+  return Math.max(64, Math.min(most, Math.ceil(tokens / readers)));
 }
 
 interface Measurement {
