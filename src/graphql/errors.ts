@@ -42,9 +42,9 @@ function asDomainError(error: unknown): DomainError | undefined {
 
 /** Yoga has a code of its own for what is no GraphQL request, and quotes the whole of it; `spec` would make its status 200. */
 function shownExtensions({ extensions }: GraphQLError): Record<string, unknown> {
-  const { originalError: _quoted, code, http, ...others } = extensions;
-  if (code !== 'BAD_REQUEST') return { code: code ?? 'INVALID_INPUT', ...(http !== undefined && { http }), ...others };
-  return { code: 'INVALID_INPUT', http: { ...(http as object), spec: false }, ...others };
+  if (extensions.code !== 'BAD_REQUEST') return { code: 'INVALID_INPUT', ...extensions };
+  const { originalError: _quoted, http, ...others } = extensions;
+  return { ...others, code: 'INVALID_INPUT', http: { ...(http as object), spec: false } };
 }
 
 function shownFacts({ facts }: DomainError): Record<string, unknown> {

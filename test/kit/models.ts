@@ -29,6 +29,17 @@ export function modelsAtHand(): TestModel[] {
   }) as TestModel[];
 }
 
+/** The starter model as the file of the configuration names it. */
+export const starterEntry = {
+  name: 'starter',
+  source: `file:${resolve('models/starter.gguf')}`,
+  aliases: ['default'],
+  contextSize: 2048,
+  sequences: 2,
+  threads: 1,
+  gpuLayers: 0,
+};
+
 export function modelConfig(model: TestModel, changes: Partial<ModelConfig> = {}): ModelConfig {
   return {
     name: model.name,

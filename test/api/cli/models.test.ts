@@ -1,22 +1,13 @@
-import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { runCommand } from '../../../src/cli/program.ts';
 import { startApp } from '../../kit/app.ts';
 import { cancel, complete } from '../../kit/completions.ts';
 import { endlessBias } from '../../kit/endless.ts';
+import { starterEntry } from '../../kit/models.ts';
 import { pooledModel, watchPool } from '../../kit/pool.ts';
 import { createFakeTerminal } from '../../unit/cli/fake-terminal.ts';
 
-const starter = {
-  name: 'starter',
-  source: `file:${resolve('models/starter.gguf')}`,
-  aliases: ['default'],
-  contextSize: 2048,
-  sequences: 2,
-  threads: 1,
-  gpuLayers: 0,
-  load: 'demand',
-};
+const starter = { ...starterEntry, load: 'demand' };
 const gone = { ...starter, name: 'gone', source: 'file:gone.gguf', aliases: [] };
 
 /** The command line, in this process. */

@@ -1,21 +1,11 @@
-import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startApp, type TestApp } from '../../kit/app.ts';
 import type { Client } from '../../kit/client.ts';
 import { allEvents, cancel, complete, find } from '../../kit/completions.ts';
 import { endlessBias } from '../../kit/endless.ts';
+import { starterEntry as starter } from '../../kit/models.ts';
 import { pooledModel, watchPool } from '../../kit/pool.ts';
 import { waitFor } from '../../kit/wait-for.ts';
-
-const starter = {
-  name: 'starter',
-  source: `file:${resolve('models/starter.gguf')}`,
-  aliases: ['default'],
-  contextSize: 2048,
-  sequences: 2,
-  threads: 1,
-  gpuLayers: 0,
-};
 
 interface Outcome {
   readonly __typename: string;
