@@ -122,10 +122,19 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   );
   const settle = createSettle({ completions, log, checkpoints, abandonment, signals, logger, signal: giveUp.signal });
   const creations = createCreations(completions);
-  const launch = createLaunch({ log, checkpoints, abandonment, onLaunched: creations.notify });
+  const launch = createLaunch({ log, checkpoints, abandonment });
   const models = createModels(inference);
   const accepting = () => !draining;
-  const create = createCompletionCreator({ inference, jobs, store, models, launch, limits, accepting });
+  const create = createCompletionCreator({
+    inference,
+    jobs,
+    store,
+    models,
+    launch,
+    creations,
+    limits,
+    accepting,
+  });
   const readEvents = createReadEvents({ completions, log, creations, ...streams });
 
   let runner: Runner | undefined;

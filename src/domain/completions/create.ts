@@ -10,7 +10,8 @@ import { type Store, StoreUnavailableError } from '../../contracts/stores/store.
 import { type Principal, requireScope } from '../access/principal.ts';
 import type { Models } from '../models/models.ts';
 import { limitError } from '../quotas/refusal.ts';
-import { type CheckedCompletionInput, checkCompletionInput, hashInput, type InputLimits } from './input.ts';
+import type { Creations } from './creations.ts';
+import { type CheckedCompletionInput, createCompletionInputCheck, hashInput, type InputLimits } from './input.ts';
 import type { Launch } from './launch.ts';
 
 /** A created completion, or the one that the idempotency key stands for. */
@@ -27,6 +28,7 @@ export interface CreateOptions {
   readonly store: Store;
   readonly models: Models;
   readonly launch: Launch;
+  readonly creations: Pick<Creations, 'run'>;
   readonly limits: InputLimits & { readonly leaseSeconds: number };
   /** Whether this process takes new work (not while it stops). */
   readonly accepting: () => boolean;
@@ -36,20 +38,37 @@ export interface CreateOptions {
 /**
  * check ─▶ tokenise ─▶ place in the line ─▶ admission (one transaction) ─▶ launch
  *
- * A refusal at any step leaves nothing behind.
+ * A refusal at any step leaves nothing behind. It is for new work alone: a request that was made before is answered as it was then,
+ * whatever would refuse it now. Admission tells the two apart; where it is not reached, the store is asked.
  */
 export function createCompletionCreator(options: CreateOptions): CreateCompletion {
-  const { inference, jobs, store, models, launch, limits, accepting, now = () => new Date() } = options;
+  const { inference, jobs, store, models, launch, creations, limits, accepting, now = () => new Date() } = options;
+  const check = createCompletionInputCheck(limits);
 
   return async (principal, raw, signal) => {
     requireScope(principal, 'COMPLETIONS');
     if (!accepting()) throw overloaded('This server is stopping.', 1);
-    const input = checkCompletionInput(raw, limits);
+    const input = check(raw);
     const model = models.resolve(principal, input.model);
     const inputHash = hashInput(input, model.name);
-    const known = await findRepeated(principal, input, inputHash);
-    if (known) return { completion: known, created: false };
+    return creations.run(principal.apiKeyId, input.idempotencyKey, async () => {
+      try {
+        return await create(principal, input, inputHash, model, signal);
+      } catch (error) {
+        const known = error instanceof DomainError && (await findRepeated(principal, input, inputHash));
+        if (known) return { completion: known, created: false };
+        throw error;
+      }
+    });
+  };
 
+  async function create(
+    principal: Principal,
+    input: CheckedCompletionInput,
+    inputHash: Uint8Array,
+    model: ModelDescription,
+    signal: AbortSignal | undefined,
+  ): Promise<Creation> {
     const { tokens } = await inference.tokenize(model.name, input.prompt, signal);
     const maxTokens = chooseMaxTokens(model, tokens.length, input.maxTokens);
     signal?.throwIfAborted();
@@ -86,9 +105,8 @@ export function createCompletionCreator(options: CreateOptions): CreateCompletio
     const { completion } = outcome;
     await launch({ completion, request, promptTokens: tokens, place, afterSeq: 0 });
     return { completion, created: true };
-  };
+  }
 
-  /** A repeated request is answered before it could be refused for want of room. */
   async function findRepeated(
     principal: Principal,
     { idempotencyKey }: CheckedCompletionInput,

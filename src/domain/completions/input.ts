@@ -101,9 +101,18 @@ function completionSchema({ maxN, maxStop }: InputLimits) {
   });
 }
 
-/** Checks a request; throws INVALID_INPUT with every issue. */
-export function checkCompletionInput(raw: unknown, limits: InputLimits): CheckedCompletionInput {
-  const { prompt, messages, tokens, ...input } = parseInput(completionSchema(limits), raw);
+/** Checks a request; throws INVALID_INPUT with every issue. Made once: a schema is slow to build and to warm up. */
+export function createCompletionInputCheck(limits: InputLimits): (raw: unknown) => CheckedCompletionInput {
+  const schema = completionSchema(limits);
+  return (raw) => withDefaults(parseInput(schema, raw));
+}
+
+function withDefaults({
+  prompt,
+  messages,
+  tokens,
+  ...input
+}: z.output<ReturnType<typeof completionSchema>>): CheckedCompletionInput {
   return {
     prompt: exactlyOnePrompt(prompt, messages, tokens),
     model: input.model,

@@ -19,11 +19,9 @@ export interface LaunchOptions {
   readonly log: TokenLog;
   readonly checkpoints: Checkpoints;
   readonly abandonment: Abandonment;
-  /** Told of each launch, for subscribers that wait for a completion to be created. */
-  readonly onLaunched: (completion: Completion) => void;
 }
 
-export function createLaunch({ log, checkpoints, abandonment, onLaunched }: LaunchOptions): Launch {
+export function createLaunch({ log, checkpoints, abandonment }: LaunchOptions): Launch {
   return async ({ completion, request, promptTokens, place, afterSeq }) => {
     const { id, projectId, apiKeyId, createdAt } = completion;
     await log.create(id, afterSeq);
@@ -38,6 +36,5 @@ export function createLaunch({ log, checkpoints, abandonment, onLaunched }: Laun
       inference: inferenceJobOf(completion, request, promptTokens),
     });
     await reportPosition(log, position);
-    onLaunched(completion);
   };
 }

@@ -86,12 +86,19 @@ describe('what bounds a completion', () => {
 
   it('is the room in the line: beyond it OVERLOADED, with when to come back', async () => {
     inference.hold();
-    const placed = await Promise.all([1, 2, 3, 4].map(() => complete(client, { model, prompt, mode: 'BACKGROUND' })));
+    const placed = await Promise.all(
+      [1, 2, 3, 4].map((i) => complete(client, { model, prompt, mode: 'BACKGROUND', idempotencyKey: `placed ${i}` })),
+    );
     await waitFor('both slots in use', () => inference.running === 2);
     const refused = await refusal(client, { model, prompt, mode: 'BACKGROUND' });
     expect(refused).toMatchObject({ __typename: 'OverloadedError', code: 'OVERLOADED' });
     expect(refused.retryAfterSeconds).toBeGreaterThanOrEqual(1);
     expect(refused.message).toMatch(/too many requests are waiting.*try again/isu);
+    // A retry asks for no room: the place that it asked for before is its own.
+    const again = await complete(client, { model, prompt, mode: 'BACKGROUND', idempotencyKey: 'placed 4' });
+    expect(again).toMatchObject({ id: placed[3]!.id, status: 'QUEUED' });
+    const other = { model, prompt: 'another', mode: 'BACKGROUND', idempotencyKey: 'placed 4' };
+    expect(await refusal(client, other)).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
     for (const { id } of placed) await cancel(client, id);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DomainError, type ErrorCode, type ErrorFacts } from '../../../src/contracts/errors.ts';
-import { checkCompletionInput } from '../../../src/domain/completions/input.ts';
+import { createCompletionInputCheck } from '../../../src/domain/completions/input.ts';
 import { answer, codesOf, completionId, completionWith, fakeServices, globalId, query } from './fixtures.ts';
 
 const createSource = `mutation ($input: CreateCompletionInput!) {
@@ -58,7 +58,7 @@ describe('createCompletion', () => {
     };
     await answer(createSource, { services }, { input: everything });
     expect(seen).toEqual(everything);
-    expect(() => checkCompletionInput(seen, { maxN: 8, maxStop: 16 })).not.toThrow();
+    expect(() => createCompletionInputCheck({ maxN: 8, maxStop: 16 })(seen)).not.toThrow();
   });
 
   it('takes written-out JSON as well as variables', async () => {
@@ -66,7 +66,7 @@ describe('createCompletion', () => {
     const services = fakeServices({
       completions: {
         create: async (_principal, raw) => {
-          seen = checkCompletionInput(raw, { maxN: 8, maxStop: 16 });
+          seen = createCompletionInputCheck({ maxN: 8, maxStop: 16 })(raw);
           return { completion: completionWith(), created: true };
         },
       },

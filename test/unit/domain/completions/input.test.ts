@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DomainError } from '../../../../src/contracts/errors.ts';
-import { checkCompletionInput, checkPromptInput, hashInput } from '../../../../src/domain/completions/input.ts';
+import { checkPromptInput, createCompletionInputCheck, hashInput } from '../../../../src/domain/completions/input.ts';
 
 const limits = { maxN: 8, maxStop: 16 };
 const least = { model: 'm', prompt: 'p' };
-const check = (input: object) => checkCompletionInput({ ...least, ...input }, limits);
+const check = (input: object) => createCompletionInputCheck(limits)({ ...least, ...input });
 const hash = (input: object, model = 'm') => Buffer.from(hashInput(check(input), model)).toString('hex');
 
 describe('completion input', () => {
@@ -73,7 +73,7 @@ describe('completion input', () => {
     fc.assert(
       fc.property(inputs, (input) => {
         try {
-          checkCompletionInput(input, limits);
+          createCompletionInputCheck(limits)(input);
         } catch (error) {
           expect(error).toBeInstanceOf(DomainError);
           expect(error).toMatchObject({ code: 'INVALID_INPUT' });
