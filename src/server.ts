@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import type { Inference } from './contracts/inference.ts';
 import type { Logger } from './contracts/logger.ts';
 import { createSchema } from './graphql/schema.ts';
+import { createDocuments } from './http/documents.ts';
 import { createGraphqlHandler } from './http/graphql.ts';
 import { createHealthHandler } from './http/health.ts';
 import { createOpenAiHandler } from './http/openai.ts';
@@ -71,7 +72,9 @@ async function listenFor(app: App, config: Config, logger: Logger, opened: Dispo
   const { allowedOrigins, graphiql, limits, streams } = config;
   const { pingSeconds, stallSeconds } = streams;
   const principals = { authenticator, principalWatch };
-  const shared = { schema: createSchema(), services, ...principals, allowedOrigins, pingSeconds, stallSeconds, logger };
+  const schema = createSchema();
+  const documents = createDocuments(schema);
+  const shared = { schema, documents, services, ...principals, allowedOrigins, pingSeconds, stallSeconds, logger };
   const webSockets = createWebSocketEndpoint({ ...shared, largestMessageBytes: limits.requestBytes });
   const server = opened.use(
     await listen({

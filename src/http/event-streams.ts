@@ -8,8 +8,6 @@ import {
   type GraphQLSchema,
   getOperationAST,
   OperationTypeNode,
-  parse,
-  validate,
 } from 'graphql';
 import { DomainError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
@@ -18,12 +16,14 @@ import type { PrincipalWatch } from '../domain/access/principal-watch.ts';
 import type { Services } from '../graphql/context.ts';
 import { maskError } from '../graphql/errors.ts';
 import { authenticateHeader } from './authenticate.ts';
+import type { Documents } from './documents.ts';
 import { createEventStreamConnections } from './event-stream-connections.ts';
 import { eventStreamWish, type OperationRequest, readOperationRequest } from './graphql-request.ts';
 import { type OperationContext, openOperation } from './operation.ts';
 
 export interface EventStreamsOptions {
   readonly schema: GraphQLSchema;
+  readonly documents: Documents;
   readonly services: Services;
   readonly authenticator: Authenticator;
   readonly principalWatch: PrincipalWatch;
@@ -47,7 +47,7 @@ const longestHeartbeatSeconds = 15;
 const complete = 'event: complete\ndata:\n\n';
 
 export function createEventStreams(options: EventStreamsOptions): EventStreams {
-  const { schema, services, authenticator, principalWatch, pingSeconds, stallSeconds, logger } = options;
+  const { schema, documents, services, authenticator, principalWatch, pingSeconds, stallSeconds, logger } = options;
   const heartbeatSeconds = Math.min(pingSeconds, longestHeartbeatSeconds);
   const connections = createEventStreamConnections({ heartbeatSeconds, stallSeconds, logger });
 
@@ -73,8 +73,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
     const showErrors = (errors: readonly unknown[]) =>
       nextEvent({ errors: errors.map((error) => maskError(error, requestId, logger)) }, undefined);
 
-    const errors = 'errors' in operation ? operation.errors : validate(schema, operation.document);
-    if ('errors' in operation || errors.length > 0) return connection.end(showErrors(errors) + complete);
+    if ('errors' in operation) return connection.end(showErrors(operation.errors) + complete);
     try {
       const principal = await authenticateHeader(authenticator, request.headers.authorization);
       if (leaving.signal.aborted) return;
@@ -124,7 +123,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       if (wish === 'never') return false;
       const asked = readOperationRequest(request, body);
       if (!asked || (wish === 'for subscriptions' && !asked.query.includes('subscription'))) return false;
-      const operation = findOperation(asked);
+      const operation = findOperation(documents, asked);
       const type = 'errors' in operation ? undefined : operation.type;
       if (wish === 'for subscriptions' && type !== OperationTypeNode.SUBSCRIPTION) return false;
       if (request.method === 'GET' && type === OperationTypeNode.MUTATION) return false;
@@ -147,17 +146,14 @@ interface Operation {
   readonly type: OperationTypeNode;
 }
 
-function findOperation({
-  query,
-  operationName,
-}: OperationRequest): Operation | { readonly errors: readonly GraphQLError[] } {
-  try {
-    const document = parse(query);
-    const type = getOperationAST(document, operationName)?.operation;
-    return type ? { document, type } : { errors: [new GraphQLError('Name one of the operations of the document.')] };
-  } catch (error) {
-    return { errors: [error as GraphQLError] };
-  }
+function findOperation(
+  documents: Documents,
+  { query, operationName }: OperationRequest,
+): Operation | { readonly errors: readonly GraphQLError[] } {
+  const { document, errors } = documents.read(query);
+  if (errors) return { errors };
+  const type = getOperationAST(document, operationName)?.operation;
+  return type ? { document, type } : { errors: [new GraphQLError('Name one of the operations of the document.')] };
 }
 
 /** The seq of the last event that a reconnecting client has: what an EventSource sends by itself. */

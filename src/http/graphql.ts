@@ -11,6 +11,7 @@ import type { PrincipalWatch } from '../domain/access/principal-watch.ts';
 import type { GraphqlContext, Services } from '../graphql/context.ts';
 import { maskError } from '../graphql/errors.ts';
 import { authenticateHeader } from './authenticate.ts';
+import type { Documents } from './documents.ts';
 import { createEventStreams } from './event-streams.ts';
 import { exampleOperations } from './graphiql-examples.ts';
 import { readBody, refuseBody } from './read-body.ts';
@@ -20,6 +21,7 @@ export const graphqlPath = '/graphql';
 
 export interface GraphqlHandlerOptions {
   readonly schema: GraphQLSchema;
+  readonly documents: Documents;
   readonly services: Services;
   readonly authenticator: Authenticator;
   readonly allowedOrigins: readonly string[];

@@ -13,6 +13,7 @@ import type { PrincipalWatch } from '../domain/access/principal-watch.ts';
 import type { Services } from '../graphql/context.ts';
 import { maskError } from '../graphql/errors.ts';
 import { authenticateHeader } from './authenticate.ts';
+import type { Documents } from './documents.ts';
 import { graphqlPath } from './graphql.ts';
 import { createOpenWork, lastWordsMilliseconds } from './open-work.ts';
 import { type OperationContext, type OperationOptions, openOperation } from './operation.ts';
@@ -22,6 +23,7 @@ import { type ClientSocket, createClientSockets } from './websocket-sockets.ts';
 
 export interface WebSocketOptions {
   readonly schema: GraphQLSchema;
+  readonly documents: Documents;
   readonly services: Services;
   readonly authenticator: Authenticator;
   readonly principalWatch: PrincipalWatch;
@@ -55,7 +57,7 @@ interface Extra extends Record<PropertyKey, unknown> {
 
 /** GraphQL over WebSocket (the graphql-transport-ws protocol) at `/graphql`. */
 export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEndpoint {
-  const { schema, services, authenticator, principalWatch, allowedOrigins, logger } = options;
+  const { schema, documents, services, authenticator, principalWatch, allowedOrigins, logger } = options;
   const clients = createClientSockets(options);
   const operations = createOpenWork();
   let stopping = false;
@@ -92,10 +94,14 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
       }
     },
 
-    onSubscribe({ subscriptions }) {
+    onSubscribe({ subscriptions }, _id, { query, operationName, variables }) {
       if (stopping) return [overloaded('This server is stopping.')];
-      if (Object.keys(subscriptions).length <= operationsPerSocket) return undefined;
-      return [overloaded(`This socket has ${operationsPerSocket} operations open: end some, or open another socket.`)];
+      if (Object.keys(subscriptions).length > operationsPerSocket) {
+        const message = `This socket has ${operationsPerSocket} operations open: end some, or open another socket.`;
+        return [overloaded(message)];
+      }
+      const { document, errors } = documents.read(query);
+      return errors ?? { schema, document, operationName, variableValues: variables };
     },
 
     context({ extra }): SocketContext {

@@ -9,6 +9,7 @@ import { createCreations } from '../../../src/domain/completions/creations.ts';
 import { createReadEvents, type ReadEvents } from '../../../src/domain/completions/events.ts';
 import type { Services } from '../../../src/graphql/context.ts';
 import { createSchema } from '../../../src/graphql/schema.ts';
+import { createDocuments } from '../../../src/http/documents.ts';
 import { createGraphqlHandler } from '../../../src/http/graphql.ts';
 import { listen } from '../../../src/http/server.ts';
 import { createWebSocketEndpoint } from '../../../src/http/websocket.ts';
@@ -79,8 +80,10 @@ export async function startStreamingServer(options: StreamingServerOptions = {})
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   };
+  const schema = createSchema();
   const shared = {
-    schema: createSchema(),
+    schema,
+    documents: createDocuments(schema),
     services,
     authenticator: { authenticate: async () => principal, [Symbol.dispose]() {} },
     principalWatch: {

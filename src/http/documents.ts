@@ -1,0 +1,45 @@
+import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
+import { LRUCache } from 'lru-cache';
+
+/** GraphQL documents by their text. Clients send the same few over and over: those that were valid are neither parsed nor validated again. */
+export interface Documents {
+  /** A syntax error is the only one; of what the schema refuses, there may be many. */
+  read(text: string): ReadDocument;
+}
+
+export type ReadDocument =
+  | { readonly document: DocumentNode; readonly errors?: undefined }
+  | { readonly document?: undefined; readonly errors: readonly GraphQLError[] };
+
+/** Of all texts together; what is kept of them takes some twenty times as much memory. */
+const keptCharacters = 1_000_000;
+/** A longer text is read anew each time. */
+const longestKeptCharacters = 20_000;
+
+export function createDocuments(schema: GraphQLSchema): Documents {
+  const valid = new LRUCache<string, DocumentNode>({
+    maxSize: keptCharacters,
+    maxEntrySize: longestKeptCharacters,
+    sizeCalculation: (_, text) => text.length || 1,
+  });
+
+  function readAnew(text: string): ReadDocument {
+    try {
+      const document = parse(text);
+      const errors = validate(schema, document);
+      if (errors.length > 0) return { errors };
+      valid.set(text, document);
+      return { document };
+    } catch (error) {
+      if (error instanceof GraphQLError) return { errors: [error] };
+      throw error;
+    }
+  }
+
+  return {
+    read(text) {
+      const document = valid.get(text);
+      return document ? { document } : readAnew(text);
+    },
+  };
+}
