@@ -54,6 +54,8 @@ export interface PooledReplica {
   readonly slotsBusy: number;
   /** Completion tokens of the last ten seconds, per second. */
   readonly tokensPerSecond: number;
+  /** Of them, how many a step of the engine gave: the mean batch; undefined where there were none. */
+  readonly tokensPerStep: number | undefined;
   /** How often its process died and was started again, since the server started. */
   readonly restarts: number;
   /** What it runs on; absent until it has been loaded. */

@@ -43,6 +43,11 @@ const PoolReplica = builder.objectRef<PooledReplica>('PoolReplica').implement({
     tokensPerSecond: t.exposeFloat('tokensPerSecond', {
       description: 'Completion tokens of the last ten seconds, per second.',
     }),
+    tokensPerStep: t.exposeFloat('tokensPerStep', {
+      nullable: true,
+      description:
+        'Completion tokens of the last ten seconds per step of the engine: its mean batch, at most `slots`. Null where there were none.',
+    }),
     restarts: t.exposeInt('restarts', {
       description: 'How often its process died and was started again, since the server started.',
     }),

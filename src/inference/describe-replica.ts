@@ -3,14 +3,15 @@ import type { Replica, ReplicaState } from './replica.ts';
 
 /** A replica as the pool shows it. */
 export function describeReplica(replica: Replica, index: number, slots: number): PooledReplica {
-  const { state, facts, load, restarts, tokensPerSecond } = replica;
+  const { state, facts, load, restarts, throughput } = replica;
   return {
     index,
     state: shownState(state),
     ...(state.type === 'broken' && { error: state.message, retryAt: new Date(state.retryAt) }),
     slots,
     slotsBusy: Math.min(load, slots),
-    tokensPerSecond,
+    tokensPerSecond: throughput.perSecond(),
+    tokensPerStep: throughput.perStep(),
     restarts,
     ...(facts && { engine: facts }),
   };

@@ -56,7 +56,8 @@ export type FromEngine =
   | { readonly type: 'loaded'; readonly facts: EngineFacts }
   | { readonly type: 'load-failed'; readonly message: string }
   | { readonly type: 'started'; readonly requestId: number; readonly cachedPromptTokens: number }
-  | ({ readonly type: 'piece' } & ChoicePiece)
+  /** `step`: the number of the step that it came of. */
+  | ({ readonly type: 'piece'; readonly step: number } & ChoicePiece)
   /** The request cannot go on, the engine can. */
   | { readonly type: 'request-failed'; readonly requestId: number; readonly message: string }
   | FromAnyChild;

@@ -1,7 +1,6 @@
 import { dirname } from 'node:path';
 import { DomainError } from '../contracts/errors.ts';
 import type { EngineFacts, PoolChange } from '../contracts/pool.ts';
-import { createRate } from '../lib/rate.ts';
 import { siblingEntry } from '../lib/sibling-entry.ts';
 import { abortable, type Settle } from './abortable.ts';
 import { type Child, type Environment, startChild } from './child-process.ts';
@@ -9,6 +8,7 @@ import { createCircuit } from './circuit.ts';
 import type { ChoiceEvents, ChoiceWork } from './generate-choices.ts';
 import type { PoolTiming } from './pool-timing.ts';
 import type { EngineSettings, FromEngine, Log, ToEngine } from './protocol.ts';
+import { createThroughput, type Throughput } from './throughput.ts';
 import { withoutFolders } from './without-folders.ts';
 
 /**
@@ -43,7 +43,7 @@ export interface Replica extends AsyncDisposable {
   /** What it reported when it was loaded; undefined before. */
   readonly facts: EngineFacts | undefined;
   readonly restarts: number;
-  readonly tokensPerSecond: number;
+  readonly throughput: Pick<Throughput, 'perSecond' | 'perStep'>;
   /** Resolves when it is ready; rejects when its start fails, or with the signal's reason. */
   whenReady(signal: AbortSignal): Promise<void>;
   run(work: ChoiceWork, events: ChoiceEvents): () => void;
@@ -79,7 +79,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   /** Rises with every start and stop, so that what comes of an earlier one is ignored. */
   let turn = 0;
   let deathsWhileLoading = 0;
-  const tokenRate = createRate(rateWindowSeconds);
+  const throughput = createThroughput(throughputWindowSeconds);
 
   function enter(next: ReplicaState, type: PoolChange['type'] = 'state'): void {
     state = next;
@@ -127,9 +127,9 @@ export function createReplica(options: ReplicaOptions): Replica {
             requests.get(message.requestId)?.started(message.cachedPromptTokens);
             return;
           case 'piece': {
-            const { type: _, requestId, ...piece } = message;
+            const { type: _, requestId, step, ...piece } = message;
             const events = requests.get(requestId);
-            tokenRate.add(piece.tokens);
+            throughput.add(piece.tokens, step);
             if (piece.finishReason !== undefined) requests.delete(requestId);
             events?.piece(piece);
             return;
@@ -224,9 +224,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     get restarts() {
       return restarts;
     },
-    get tokensPerSecond() {
-      return tokenRate.perSecond();
-    },
+    throughput,
 
     whenReady(signal) {
       if (signal.aborted) return Promise.reject(signal.reason);
@@ -277,7 +275,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   };
 }
 
-const rateWindowSeconds = 10;
+const throughputWindowSeconds = 10;
 
 function describeFacts({ device, gpuLayers, layers, threads }: EngineFacts): string {
   const where = gpuLayers > 0 ? `${gpuLayers} of ${layers} layers on ${device}` : 'on the CPU';

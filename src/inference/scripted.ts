@@ -279,6 +279,7 @@ function describePooled(host: Host): PooledModel {
     slots,
     slotsBusy: host.running,
     tokensPerSecond: 0,
+    tokensPerStep: undefined,
     restarts: 0,
   };
   return { name, aliases, status, ...failure, reservedBytes: 0, replicas: [replica] };

@@ -9,6 +9,7 @@ export interface PoolReplicaView {
   readonly slots: number;
   readonly slotsBusy: number;
   readonly tokensPerSecond: number;
+  readonly tokensPerStep: number | null;
   readonly restarts: number;
   readonly engine: {
     readonly device: string;
@@ -46,7 +47,7 @@ export interface PoolEventView {
 }
 
 const modelFields = `name aliases status error reservedBytes waiting oldestWaitSeconds replicas { index state error retryAt
-  slots slotsBusy tokensPerSecond restarts
+  slots slotsBusy tokensPerSecond tokensPerStep restarts
   engine { device gpuLayers layers memoryBytes gpuMemoryBytes threads flashAttention cacheType } }`;
 
 export async function pool(client: Client) {

@@ -24,7 +24,7 @@ export interface DecodeLoop {
 
 export interface DecodeLoopEvents {
   started(requestId: number, cachedPromptTokens: number): void;
-  piece(piece: ChoicePiece): void;
+  piece(piece: ChoicePiece, step: number): void;
   failed(requestId: number, message: string): void;
 }
 
@@ -85,7 +85,7 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
     const choice = sequence.choice!;
     choice.sampler[Symbol.dispose]();
     sequence.choice = undefined;
-    events.piece({ requestId: choice.request.requestId, ...piece });
+    events.piece({ requestId: choice.request.requestId, ...piece }, steps);
   }
 
   function endCancelled(): void {
@@ -140,7 +140,7 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
     } else if (choice.sampled >= maxTokens) {
       finish(text + choice.stops.flush(), 'LENGTH');
     } else {
-      events.piece({ requestId, text, tokens: 1 });
+      events.piece({ requestId, text, tokens: 1 }, steps);
     }
   }
 
@@ -203,7 +203,7 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
       const index = queue.findIndex((request) => request.requestId === requestId);
       if (index >= 0) {
         queue.splice(index, 1);
-        events.piece({ requestId, text: '', tokens: 0, finishReason: 'CANCELLED' });
+        events.piece({ requestId, text: '', tokens: 0, finishReason: 'CANCELLED' }, steps);
         return;
       }
       const sequence = sequences.find(({ choice }) => choice?.request.requestId === requestId);

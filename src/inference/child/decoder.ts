@@ -35,6 +35,8 @@ export interface BatchEntry {
   readonly tokens: readonly number[];
   /** Samples the token that follows the last of these. */
   readonly sampler?: Sampler;
+  /** Computes what it would be sampled from, also where nobody samples: what evaluation alone costs is measured so. */
+  readonly logits?: boolean;
 }
 
 /** State of one choice's sampling: its random numbers, and the tokens that its penalties look at. */

@@ -29,7 +29,7 @@ async function load(settings: EngineSettings): Promise<void> {
     const { decoder, vocabulary, facts } = await openEngine(settings, link.log);
     loop = createDecodeLoop(decoder, vocabulary, {
       started: (requestId, cachedPromptTokens) => link.send({ type: 'started', requestId, cachedPromptTokens }),
-      piece: (piece) => link.send({ type: 'piece', ...piece }),
+      piece: (piece, step) => link.send({ type: 'piece', step, ...piece }),
       failed: (requestId, message) => link.send({ type: 'request-failed', requestId, message }),
     });
     link.send({ type: 'loaded', facts });

@@ -76,9 +76,8 @@ export function nativeDecoder(
 
     async step(batch) {
       native.initBatch(batch.reduce((sum, entry) => sum + entry.tokens.length, 0));
-      const logits = batch.map((entry) => {
-        const { sequence, position, tokens } = entry;
-        const wanted = entry.sampler === undefined ? [] : [tokens.length - 1];
+      const logits = batch.map(({ sequence, position, tokens, sampler, logits: wantsLogits }) => {
+        const wanted = sampler || wantsLogits ? [tokens.length - 1] : [];
         lengths[sequence] = position + tokens.length;
         return native.addToBatch(
           sequenceIds[sequence]!,

@@ -56,7 +56,7 @@ const table: Readonly<Record<string, Partial<Record<FieldRule, string>>>> = {
   Pool: { seen: 'memoryBytes models places' },
   PoolPlace: { seen: 'bytes name reservedBytes' },
   PoolModel: { seen: 'aliases error name oldestWaitSeconds replicas reservedBytes status waiting' },
-  PoolReplica: { seen: 'engine error index restarts retryAt slots slotsBusy state tokensPerSecond' },
+  PoolReplica: { seen: 'engine error index restarts retryAt slots slotsBusy state tokensPerSecond tokensPerStep' },
   EngineFacts: { seen: 'cacheType device flashAttention gpuLayers gpuMemoryBytes layers memoryBytes threads' },
   LoadModelPayload: { seen: 'model' },
   UnloadModelPayload: { seen: 'model' },

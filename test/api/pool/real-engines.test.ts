@@ -32,6 +32,19 @@ test('replicas say what they run on, and how fast', async () => {
   expect(places).toEqual([{ name: 'main memory', bytes: memoryBytes, reservedBytes }]);
 });
 
+test('an engine says how many tokens a step of it gave', async () => {
+  const model = { name: 'starter', source: starter, contextSize: 256, sequences: 4, threads: 1, gpuLayers: 0 };
+  await using app = await startApp({ config: { models: [model] } });
+  const client = await app.newClient();
+  const perStep = async () => (await pooledModel(app.admin, 'starter')).replicas[0]!.tokensPerStep;
+  expect(await perStep()).toBeNull();
+  await complete(client, { model: 'starter', prompt: 'Once upon a time', maxTokens: 20 });
+  expect(await perStep()).toBe(1);
+  await complete(client, { model: 'starter', prompt: 'Once upon a time', maxTokens: 200, n: 4 });
+  expect(await perStep()).toBeGreaterThan(1.5);
+  expect(await perStep()).toBeLessThanOrEqual(4);
+});
+
 test('a model keeps its cache in the type that the configuration names, and sets less memory aside for it', async () => {
   const model = { source: starter, contextSize: 2048, sequences: 8, threads: 1, gpuLayers: 0, flashAttention: 'on' };
   const models = [
