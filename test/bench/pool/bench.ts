@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createDisposer } from '../../../src/lib/disposer.ts';
+import { pool } from '../../kit/pool.ts';
 import { type Child, startChild } from '../child.ts';
 import { median, printTable } from '../table.ts';
 import type { ClientRequest, EngineRequest, Measured } from './messages.ts';
@@ -19,6 +21,10 @@ const sequences = 32;
 const contextSize = 1_024;
 const shortPrompt = 64;
 const longPrompt = 512;
+/** Short requests to each server before anything is measured, and then long ones on all sequences. */
+const warmUps = 150;
+/** What `tokensPerStep` is about. */
+const reportedSeconds = 10;
 const cacheFolder = 'node_modules/.cache/sluice-bench';
 
 /**
@@ -103,10 +109,24 @@ async function measureShape(shape: Shape, { threads, rounds, streams, binary }: 
     return measured;
   }
 
+  // A server that has been at work for a while is what people meet; until then, V8 is still compiling.
+  for (const warmUp of [subjects[sluice], subjects[llamaServer]]) {
+    for (let i = 0; i < warmUps; i++) await warmUp?.(await writePrompts(server.admin, 1, 8), 2);
+    await warmUp?.(await writePrompts(server.admin, sequences, 8), shape.tokens);
+  }
+  /** As the service reports it, of a run that has the time it looks back to for itself. */
+  async function meanBatch(count: number, tokens: number): Promise<number> {
+    await delay(reportedSeconds * 1_000);
+    await subjects[sluice]!(await writePrompts(server.admin, count, shortPrompt), tokens);
+    const { models } = await pool(server.admin);
+    return models[0]!.replicas[0]!.tokensPerStep ?? 0;
+  }
+
   const title = `${shape.name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
   for (const count of streams) {
     const measured = await inTurns(count, shortPrompt, shape.tokens);
     report(`${title}, ${count} ${count === 1 ? 'stream' : 'streams'} of ${shape.tokens} tokens`, measured);
+    console.log(`Sluice's mean batch: ${(await meanBatch(count, shape.tokens)).toFixed(2)}`);
   }
   reportPrefill(`${title}, a prompt of ${longPrompt} tokens`, await inTurns(1, longPrompt, 2));
 }
@@ -129,9 +149,7 @@ function report(title: string, measured: ReadonlyMap<string, readonly Measured[]
       '× llama-server',
     ],
     [...measured.keys()].map((name) => {
-      const served = name === sluice || name === llamaServer;
-      const latency = (of: keyof Measured) =>
-        served ? [middle(name, of).toFixed(1), times(name, llamaServer, of)] : ['', ''];
+      const latency = (of: keyof Measured) => [middle(name, of).toFixed(1), times(name, llamaServer, of)];
       return [
         name,
         middle(name, 'tokensPerSecond').toFixed(0),

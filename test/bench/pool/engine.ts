@@ -1,4 +1,4 @@
-import type { BatchEntry, Decoder } from '../../../src/inference/child/decoder.ts';
+import type { BatchEntry, Decoder, Sampler } from '../../../src/inference/child/decoder.ts';
 import { greedyChoice } from '../../kit/sampling.ts';
 import { answerRequests } from '../child.ts';
 import { shipped } from '../shipped.ts';
@@ -33,13 +33,14 @@ async function run({ prompts, tokens }: Load, samples: boolean): Promise<Measure
     return { sequence, prompt, length: 0, last: 0, sampler: decoder.sampler(greedyChoice) };
   });
   const stopwatch = createStopwatch(streams.length);
+  const wish = (sampler: Sampler) => (samples ? { sampler } : { logits: true });
 
   async function step(entries: BatchEntry[]): Promise<void> {
     const sampled = await decoder.step(entries);
     for (const [i, entry] of entries.entries()) {
       const stream = streams[entry.sequence]!;
       stream.length += entry.tokens.length;
-      if (samples && entry.sampler === undefined) continue;
+      if (!entry.sampler && !entry.logits) continue;
       stream.last = sampled[i] ?? entry.tokens.at(-1)!;
       stopwatch.token(entry.sequence);
     }
@@ -50,14 +51,14 @@ async function run({ prompts, tokens }: Load, samples: boolean): Promise<Measure
     for (let start = 0; start < prompt.length; start += decoder.batchSize) {
       const chunk = prompt.slice(start, start + decoder.batchSize);
       const isLast = start + chunk.length === prompt.length;
-      await step([{ sequence, position: start, tokens: chunk, ...(samples && isLast && { sampler }) }]);
+      await step([{ sequence, position: start, tokens: chunk, ...(isLast && wish(sampler)) }]);
     }
   }
   stopwatch.restart();
   for (let i = 1; i < tokens; i++) {
     await step(
       streams.map(({ sequence, length, last, sampler }) => {
-        return { sequence, position: length, tokens: [last], ...(samples && { sampler }) };
+        return { sequence, position: length, tokens: [last], ...wish(sampler) };
       }),
     );
   }

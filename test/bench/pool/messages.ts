@@ -24,7 +24,7 @@ export type EngineRequest =
     }
   /** Whole steps, as the service's own engine makes them, in one process. */
   | { readonly type: 'loop'; readonly load: Load }
-  /** What the engine can do at most: it evaluates, and nobody samples. */
+  /** What the engine can do at most: it evaluates, to the last layer, and nobody samples. */
   | { readonly type: 'ceiling'; readonly load: Load };
 
 export type ClientRequest =

@@ -77,7 +77,8 @@ export async function startLlamaServer(
   await waitFor(
     'llama-server to be ready',
     async () => {
-      if (child.exitCode !== null) throw new Error(`llama-server ended with ${child.exitCode}`);
+      const { exitCode, signalCode } = child;
+      if (exitCode !== null || signalCode) throw new Error(`llama-server ended with ${signalCode ?? exitCode}`);
       return (await fetch(`${url}/health`).catch(() => undefined))?.ok ?? false;
     },
     120_000,
