@@ -28,11 +28,12 @@ AuditEventNode.implement({
     }),
     action: t.expose('action', { type: AuditActionEnum, description: 'What was done.' }),
     targetId: t.id({
-      description: 'Global id of what it was done to; of a model its name.',
-      resolve: ({ action, targetId }) =>
-        action.startsWith('model.')
-          ? targetId
-          : encodeId(action.startsWith('project.') ? 'Project' : 'ApiKey', targetId),
+      description: "Global id of what it was done to; of a model its name; `secret` for the server's secret.",
+      resolve: ({ action, targetId }) => {
+        if (action.startsWith('project.')) return encodeId('Project', targetId);
+        if (action.startsWith('api-key.')) return encodeId('ApiKey', targetId);
+        return targetId;
+      },
     }),
     project: t.field({
       type: ProjectNode,

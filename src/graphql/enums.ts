@@ -148,6 +148,10 @@ export const AuditActionEnum = builder.enumType('AuditAction', {
     MODEL_LOAD: { value: 'model.load', description: 'A model was ordered into memory.' },
     MODEL_UNLOAD: { value: 'model.unload', description: 'A model was ordered out of memory.' },
     PROJECT_ARCHIVE: { value: 'project.archive', description: 'A project was archived.' },
+    SECRET_ROTATE: {
+      value: 'secret.rotate',
+      description: "The database moved to another secret of the server's: at the start of the first node that has it.",
+    },
   } satisfies Record<string, { value: AuditAction; description: string }>,
 });
 

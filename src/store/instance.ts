@@ -1,4 +1,5 @@
 import type { InstanceStore } from '../contracts/stores/store.ts';
+import { auditRow } from './audit.ts';
 import type { PrismaClient } from './generated/client.ts';
 
 const name = 'secret-fingerprint';
@@ -11,8 +12,17 @@ export function createInstance(prisma: PrismaClient): InstanceStore {
       return kept.value === fingerprint;
     },
 
-    async replaceSecretFingerprint(from, to) {
-      await prisma.instanceFact.updateMany({ where: { name, value: from }, data: { value: to } });
+    async replaceSecretFingerprint(from, to, audit) {
+      await prisma.$transaction(async (transaction) => {
+        const { count } = await transaction.instanceFact.updateMany({
+          where: { name, value: from },
+          data: { value: to },
+        });
+        if (count === 0) return;
+        const change = { before: { fingerprint: from }, after: { fingerprint: to } };
+        const event = { ...audit, targetId: 'secret', projectId: null, ...change };
+        await transaction.auditEvent.create({ data: auditRow(event) });
+      });
     },
   };
 }

@@ -21,11 +21,12 @@ export const auditActions = [
   'project.archive',
   'model.load',
   'model.unload',
+  'secret.rotate',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 
 export interface AuditEvent extends AuditEntry {
-  /** Its id; of a model its name. */
+  /** Its id; of a model its name; `secret` for the server's secret. */
   readonly targetId: string;
   readonly projectId: ProjectId | null;
   readonly before: JsonValue;

@@ -1,5 +1,5 @@
 import type { ApiKeyStore } from './api-keys.ts';
-import type { AuditStore } from './audit.ts';
+import type { AuditEntry, AuditStore } from './audit.ts';
 import type { CompletionStore } from './completions.ts';
 import type { ProjectStore } from './projects.ts';
 import type { UsageStore } from './usage.ts';
@@ -45,6 +45,6 @@ export interface Page<Row> {
 export interface InstanceStore {
   /** Keeps the fingerprint on first call; later calls answer whether it is the same. */
   matchSecretFingerprint(fingerprint: string): Promise<boolean>;
-  /** Keeps `to` where `from` is kept; else changes nothing. */
-  replaceSecretFingerprint(from: string, to: string): Promise<void>;
+  /** Keeps `to` where `from` is kept, and writes the audit event with it; else changes and writes nothing. */
+  replaceSecretFingerprint(from: string, to: string, audit: AuditEntry): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { constants, copyFile, readFile, rename, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { DomainError } from '../../contracts/errors.ts';
 import type { InstanceStore } from '../../contracts/stores/store.ts';
+import { auditEntry } from '../audit/audit.ts';
 
 /**
  * What key hashes depend on. During a rotation the previous secret is known, too: keys that are stored under it go on, and are moved to
@@ -38,7 +39,8 @@ export async function requireKnownSecret(instance: InstanceStore, secrets: Serve
   const current = fingerprintOf(secrets.current);
   if (await instance.matchSecretFingerprint(current)) return;
   if (secrets.previous !== undefined) {
-    await instance.replaceSecretFingerprint(fingerprintOf(secrets.previous), current);
+    const audit = auditEntry(null, 'secret.rotate', new Date());
+    await instance.replaceSecretFingerprint(fingerprintOf(secrets.previous), current, audit);
     if (await instance.matchSecretFingerprint(current)) return;
   }
   throw new DomainError(

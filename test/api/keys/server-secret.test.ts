@@ -9,6 +9,7 @@ import { createClient } from '../../kit/client.ts';
 import { temporaryDatabase, temporaryDataDirectory, whyNoPostgres } from '../../kit/database.ts';
 import { describeOnEveryDatabase } from '../../kit/every-store.ts';
 import { createKey, listKeys, rotateKey, updateKey, viewerKey } from '../../kit/keys.ts';
+import { auditEvents } from '../../kit/projects.ts';
 import { openSocket } from '../../kit/socket.ts';
 import { waitFor } from '../../kit/wait-for.ts';
 import { runSluice } from '../cli/sluice-process.ts';
@@ -43,6 +44,21 @@ async function openedBy({ url }: TestApp, secret: string): Promise<unknown> {
   return errors?.[0]?.extensions?.code ?? data?.viewer.apiKey.id;
 }
 
+/** What the audit trail tells of rotations, newest first. */
+async function rotations({ url }: TestApp): Promise<readonly object[]> {
+  const events = await auditEvents(createClient(url, adminKey), { action: 'SECRET_ROTATE' });
+  return events.map(({ id: _id, at: _at, ...event }) => event);
+}
+
+const rotation = {
+  action: 'SECRET_ROTATE',
+  targetId: 'secret',
+  actor: null,
+  project: null,
+  before: { fingerprint: expect.stringMatching(/^[\da-f]{16}$/u) },
+  after: { fingerprint: expect.stringMatching(/^[\da-f]{16}$/u) },
+};
+
 describeOnEveryDatabase("the server's secret", (open) => {
   it('is replaced without a key made anew: each moves to the new one when it is used', { timeout }, async () => {
     await using database = await open();
@@ -53,10 +69,12 @@ describeOnEveryDatabase("the server's secret", (open) => {
     const [used, unused, rotated] = [await newKey(first), await newKey(first), await newKey(first)];
     const { secret: successor } = await rotateKey(first.admin, { id: rotated.id });
     const count = (await listKeys(first.admin, { first: 100 })).edges.length;
+    expect(await rotations(first)).toEqual([]);
     await first[Symbol.asyncDispose]();
     await expect(start(now)).rejects.toThrow(/SLUICE_SECRET differs.*SLUICE_PREVIOUS_SECRET/u);
 
     const during = await start(now, before);
+    expect(await rotations(during)).toEqual([rotation]);
     const many = await Promise.all(Array.from({ length: 8 }, () => openedBy(during, used.secret)));
     expect(new Set(many)).toEqual(new Set([used.id]));
     // The secret in its grace and the one after it are the same key, each moved by itself.
@@ -76,6 +94,10 @@ describeOnEveryDatabase("the server's secret", (open) => {
     await expect(start(before)).rejects.toThrow(/SLUICE_SECRET differs/u);
     await using after = await start(now);
     expect((await viewerKey(after.admin)).name).toBe('admin');
+    expect(await rotations(after)).toEqual([rotation]);
+    const reader = createClient(after.url, used.secret);
+    const asked = await reader.request('{ auditEvents(first: 1) { edges { cursor } } }');
+    expect(asked.errors?.[0]?.extensions?.code).toBe('FORBIDDEN');
     for (const { id, secret } of [used, rotated, { ...rotated, secret: successor! }, made]) {
       expect(await openedBy(after, secret)).toBe(id);
     }
@@ -99,9 +121,11 @@ describeOnEveryDatabase("the server's secret", (open) => {
     expect(rotated.stdout).toContain(previous);
     expect(await openedBy(first, secret)).toBe(id);
     expect(await rotate()).toMatchObject({ status: 1, stderr: expect.stringContaining('not over') });
+    expect(await rotations(first)).toEqual([]);
     await first[Symbol.asyncDispose]();
 
     const during = await start();
+    expect(await rotations(during)).toEqual([rotation]);
     expect(await openedBy(during, secret)).toBe(id);
     await during[Symbol.asyncDispose]();
     for (const file of ['secret', 'secret.previous']) {
@@ -112,6 +136,12 @@ describeOnEveryDatabase("the server's secret", (open) => {
     expect(await openedBy(after, secret)).toBe(id);
     expect(await openedBy(after, adminKey)).toBeDefined();
     expect((await rotate()).status).toBe(0);
+    expect(await rotations(after)).toEqual([rotation]);
+    await after[Symbol.asyncDispose]();
+    await using again = await start();
+    const [second, ...rest] = await rotations(again);
+    expect([second, ...rest]).toEqual([rotation, rotation]);
+    expect(second).toMatchObject({ before: (rest[0] as typeof rotation).after });
   });
 });
 
@@ -136,6 +166,7 @@ describe.skipIf(await whyNoPostgres())("the server's secret on several nodes", (
       two = await start(twoDirectory, ...secrets);
       for (const node of [one, two, one]) expect(await openedBy(node, secret)).toBe(id);
     }
+    expect(await rotations(two)).toEqual([rotation]);
     await one[Symbol.asyncDispose]();
     await two[Symbol.asyncDispose]();
   });

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { everything, openSchemaEngine } from '../../../src/store/schema-engine.ts';
-import type { TestStore } from '../../kit/store.ts';
+import { auditOf, type TestStore } from '../../kit/store.ts';
 
 export function installationContract(opened: () => TestStore, shared: boolean): void {
   test('answers a ping and says whether others may share the database', async () => {
@@ -23,11 +23,27 @@ export function installationContract(opened: () => TestStore, shared: boolean): 
     expect(await instance.matchSecretFingerprint('first')).toBe(true);
     expect(await instance.matchSecretFingerprint('second')).toBe(false);
     expect(await instance.matchSecretFingerprint('first')).toBe(true);
-    await instance.replaceSecretFingerprint('unknown', 'second');
+  });
+
+  test('replaces the fingerprint once, however many nodes would, and writes one audit event with it', async () => {
+    const { instance, audit } = opened().store;
+    const events = () => audit.list({ action: 'secret.rotate' }, { limit: 10, direction: 'forward' });
+    const replace = (from: string, to: string) => instance.replaceSecretFingerprint(from, to, auditOf('secret.rotate'));
     expect(await instance.matchSecretFingerprint('first')).toBe(true);
-    await instance.replaceSecretFingerprint('first', 'second');
+    await replace('unknown', 'second');
+    expect(await instance.matchSecretFingerprint('first')).toBe(true);
+    expect((await events()).rows).toEqual([]);
+    const rotation = auditOf('secret.rotate');
+    await instance.replaceSecretFingerprint('first', 'second', rotation);
+    await Promise.all(Array.from({ length: 4 }, () => replace('first', 'second')));
     expect(await instance.matchSecretFingerprint('second')).toBe(true);
     expect(await instance.matchSecretFingerprint('first')).toBe(false);
+    const event = { ...rotation, targetId: 'secret', projectId: null };
+    expect((await events()).rows).toEqual([
+      { ...event, before: { fingerprint: 'first' }, after: { fingerprint: 'second' } },
+    ]);
+    await Promise.all(Array.from({ length: 4 }, () => replace('second', 'third')));
+    expect((await events()).rows).toHaveLength(2);
   });
 
   test('reads moments right whatever time zone the sessions of the server have', async () => {
