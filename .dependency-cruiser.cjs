@@ -38,10 +38,15 @@ module.exports = {
     layer('http-imports-faces', '^src/http/', ['^src/graphql/', '^src/openai/', '^src/domain/', ...foundation]),
     layer('cli-imports-roots', '^src/cli/', ['^src/(app|server|worker|config|logger)\\.ts$', ...foundation]),
     {
-      name: 'domain-knows-no-transport',
+      name: 'domain-knows-no-transport-and-no-files',
       severity: 'error',
       from: { path: '^src/domain/' },
-      to: { path: ['^(node:)?(http|https|net)$', packages('graphql|graphql-yoga|graphql-ws|ws|@pothos')] },
+      to: {
+        path: [
+          '^(node:)?(http|https|net|fs|fs/promises|child_process)$',
+          packages('graphql|graphql-yoga|graphql-ws|ws|@pothos'),
+        ],
+      },
     },
     home('node-llama-cpp', 'node-llama-cpp', '^src/inference/llama/'),
     home('prisma', '@prisma|pg|@electric-sql', '^src/store/'),

@@ -13,7 +13,7 @@ import type { Store } from './contracts/stores/store.ts';
 import { type Authenticator, createAuthenticator } from './domain/access/authenticate.ts';
 import { type Principal, principalOf } from './domain/access/principal.ts';
 import { createPrincipalWatch, type PrincipalWatch } from './domain/access/principal-watch.ts';
-import { loadServerSecrets, requireKnownSecret, rotateKeptSecret } from './domain/access/server-secret.ts';
+import { requireKnownSecret } from './domain/access/server-secret.ts';
 import { createAudit } from './domain/audit/audit.ts';
 import { createAbandonment } from './domain/completions/abandonment.ts';
 import { createCheckpoints } from './domain/completions/checkpoints.ts';
@@ -38,6 +38,7 @@ import { createInference, type LocalInference } from './inference/create-inferen
 import { createDisposer, type Disposer } from './lib/disposer.ts';
 import { silentLogger } from './logger.ts';
 import { migrate as migrateStore, openStore, type StoreOptions } from './store/open.ts';
+import { loadServerSecrets, rotateKeptSecret } from './store/server-secret-files.ts';
 
 /** The composed service: adapters under the domain under what the faces call. Disposing it ends what runs and closes everything. */
 export interface App extends AsyncDisposable {

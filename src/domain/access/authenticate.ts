@@ -1,13 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
 import { DomainError } from '../../contracts/errors.ts';
 import type { ApiKeyId } from '../../contracts/ids.ts';
+import type { ServerSecrets } from '../../contracts/server-secrets.ts';
 import type { Signals } from '../../contracts/signals.ts';
 import type { ApiKey, ApiKeyStore } from '../../contracts/stores/api-keys.ts';
 import { isWellFormedSecret } from '../../lib/api-key-secret.ts';
 import { findBySecret } from '../keys/find-by-secret.ts';
 import { hashesOf, type SecretHashes } from '../keys/hash-secret.ts';
 import { type Principal, principalOf } from './principal.ts';
-import type { ServerSecrets } from './server-secret.ts';
 
 /** Turns the secret that a request carries into its principal. */
 export interface Authenticator extends Disposable {

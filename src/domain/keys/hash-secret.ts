@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { ServerSecrets } from '../access/server-secret.ts';
+import type { ServerSecrets } from '../../contracts/server-secrets.ts';
 
 /** Under which a key's secret can be stored: by the server's current secret and, during its rotation, by the previous one. */
 export type SecretHashes = readonly [current: Uint8Array, ...previous: Uint8Array[]];

@@ -1,12 +1,12 @@
 import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../contracts/errors.ts';
 import type { ApiKeyId, ProjectId } from '../../contracts/ids.ts';
+import type { ServerSecrets } from '../../contracts/server-secrets.ts';
 import type { Signals } from '../../contracts/signals.ts';
 import type { ApiKey, ApiKeyFilter, ApiKeyOutcome } from '../../contracts/stores/api-keys.ts';
 import type { Page, PageRequest, Store } from '../../contracts/stores/store.ts';
 import { generateSecret, hintOf, isWellFormedSecret } from '../../lib/api-key-secret.ts';
 import { hasScope, type Principal, requireScope } from '../access/principal.ts';
-import type { ServerSecrets } from '../access/server-secret.ts';
 import { auditEntry } from '../audit/audit.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
 import { changedLimits, givenLimits, noLimits } from '../quotas/limits-input.ts';
