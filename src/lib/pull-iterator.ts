@@ -24,10 +24,12 @@ export interface PullIterator<T> {
   /** Serves those who wait; says whether somebody still does. */
   wake(): boolean;
   end(): void;
+  /** Ends it; who has waited longest is told why. */
+  fail(error: unknown): void;
 }
 
 export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal): PullIterator<T> {
-  const waiting: ((result: IteratorResult<T>) => void)[] = [];
+  const waiting: Waiter<T>[] = [];
   let ended = false;
 
   function end(): void {
@@ -35,7 +37,12 @@ export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal
     ended = true;
     signal.removeEventListener('abort', end);
     source.onEnd();
-    for (const resolve of waiting.splice(0)) resolve({ done: true, value: undefined });
+    for (const { resolve } of waiting.splice(0)) resolve({ done: true, value: undefined });
+  }
+
+  function fail(error: unknown): void {
+    waiting.shift()?.reject(error);
+    end();
   }
 
   function takeNext(): IteratorResult<T> | undefined {
@@ -47,17 +54,17 @@ export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal
   }
 
   function wake(): boolean {
-    let resolve = waiting[0];
-    while (resolve) {
+    let waiter = waiting[0];
+    while (waiter) {
       // Leaves the line first: should the item be the last, `end` must not resolve it as done.
       waiting.shift();
       const result = takeNext();
       if (!result) {
-        waiting.unshift(resolve);
+        waiting.unshift(waiter);
         return true;
       }
-      resolve(result);
-      resolve = waiting[0];
+      waiter.resolve(result);
+      waiter = waiting[0];
     }
     return false;
   }
@@ -67,8 +74,8 @@ export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal
     next() {
       const result = iterator.nextNow();
       if (result) return Promise.resolve(result);
-      return new Promise((resolve) => {
-        waiting.push(resolve);
+      return new Promise((resolve, reject) => {
+        waiting.push({ resolve, reject });
         source.onWait();
       });
     },
@@ -87,5 +94,10 @@ export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal
 
   if (signal.aborted) ended = true;
   else signal.addEventListener('abort', end, { once: true });
-  return { iterator, wake, end };
+  return { iterator, wake, end, fail };
+}
+
+interface Waiter<T> {
+  readonly resolve: (result: IteratorResult<T>) => void;
+  readonly reject: (error: unknown) => void;
 }

@@ -1,5 +1,3 @@
-import { createChoiceMerger } from './merge-choices.ts';
-
 /**
  * Which seq brought which piece of a completion's text: what is needed to answer a reader from the stored texts with the same seqs
  * once the log is gone. One row per piece, three bytes for the usual one:
@@ -71,8 +69,28 @@ export function createTextIndexBuilder(earlier?: Uint8Array): TextIndexBuilder {
 const longestVarintBytes = 8;
 
 export function* readTextIndex(bytes: Uint8Array): Generator<TextIndexRow, void, undefined> {
-  let position = 0;
-  let seq = 0;
+  for (let place: TextIndexPlace | undefined = textIndexStart; place; ) {
+    const read = readTextIndexRow(bytes, place);
+    if (read) yield read.row;
+    place = read?.next;
+  }
+}
+
+/** Where to read on in an index. */
+export interface TextIndexPlace {
+  readonly position: number;
+  /** Of the row before. */
+  readonly seq: number;
+}
+
+export const textIndexStart: TextIndexPlace = { position: 0, seq: 0 };
+
+/** The row at the place, and the place behind it; undefined at the end. */
+export function readTextIndexRow(
+  bytes: Uint8Array,
+  place: TextIndexPlace,
+): { readonly row: TextIndexRow; readonly next: TextIndexPlace } | undefined {
+  let { position } = place;
 
   function read(): number {
     let value = 0;
@@ -84,58 +102,11 @@ export function* readTextIndex(bytes: Uint8Array): Generator<TextIndexRow, void,
     }
   }
 
-  while (position < bytes.length) {
-    const head = read();
-    seq += Math.floor(head / 2);
-    const choice = read();
-    const textUnits = read();
-    yield { seq, choice, textUnits, tokens: head % 2 === 0 ? 1 : read() };
-  }
-}
-
-/** A delta as a reader of the log would have received it; `seq` is the last it covers. */
-export interface ReplayedDelta {
-  readonly seq: number;
-  readonly choices: readonly { readonly index: number; readonly text: string; readonly tokens: number }[];
-}
-
-/**
- * Everything beyond `after`, merged as the log merges for a late reader. How a choice finished is not in the index: it belongs to the
- * last delta here that names the choice.
- */
-export function replayText(index: Uint8Array, choiceTexts: readonly string[], after: number): ReplayedDelta[] {
-  const replayed: ReplayedDelta[] = [];
-  let merger = createChoiceMerger<ReplayedDelta['choices'][number]>();
-  let lastSeq: number | undefined;
-
-  for (const { seq, choices } of eventsOf(index, choiceTexts)) {
-    if (seq <= after) continue;
-    if (lastSeq !== undefined && !merger.fits(choices)) {
-      replayed.push({ seq: lastSeq, choices: merger.merged() });
-      merger = createChoiceMerger();
-    }
-    merger.add(choices);
-    lastSeq = seq;
-  }
-  if (lastSeq !== undefined) replayed.push({ seq: lastSeq, choices: merger.merged() });
-  return replayed;
-}
-
-/** The rows of one seq are one event: it is received whole or not at all. */
-function* eventsOf(index: Uint8Array, choiceTexts: readonly string[]): Generator<ReplayedDelta, void, undefined> {
-  const offsets = choiceTexts.map(() => 0);
-  let seq = 0;
-  let choices: ReplayedDelta['choices'][number][] = [];
-  for (const row of readTextIndex(index)) {
-    if (row.seq !== seq && choices.length > 0) {
-      yield { seq, choices };
-      choices = [];
-    }
-    seq = row.seq;
-    const start = offsets[row.choice] ?? 0;
-    offsets[row.choice] = start + row.textUnits;
-    const text = (choiceTexts[row.choice] ?? '').slice(start, start + row.textUnits);
-    choices.push({ index: row.choice, text, tokens: row.tokens });
-  }
-  if (choices.length > 0) yield { seq, choices };
+  if (position >= bytes.length) return undefined;
+  const head = read();
+  const seq = place.seq + Math.floor(head / 2);
+  const choice = read();
+  const textUnits = read();
+  const row = { seq, choice, textUnits, tokens: head % 2 === 0 ? 1 : read() };
+  return { row, next: { position, seq } };
 }

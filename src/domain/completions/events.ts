@@ -3,12 +3,12 @@ import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId, ProjectId } from '../../contracts/ids.ts';
 import type { Completion, CompletionStore } from '../../contracts/stores/completions.ts';
 import type { LogEvent, TokenLog } from '../../contracts/token-log.ts';
-import { createPullIterator, type ReadyIterator } from '../../lib/pull-iterator.ts';
-import { replayText } from '../../lib/text-index.ts';
+import type { ReadyIterator } from '../../lib/pull-iterator.ts';
 import { type Principal, requireScope, seesProject } from '../access/principal.ts';
 import { requireStorable } from '../text.ts';
 import type { Creations } from './creations.ts';
-import { isFinal, terminalEventOf } from './settle.ts';
+import { isFinal } from './settle.ts';
+import { createStoredEvents } from './stored-events.ts';
 
 /** Which completion: by id, by the idempotency key that the same API key created (or is creating) it with, or one at hand. */
 export type CompletionTarget =
@@ -41,6 +41,8 @@ export interface ReadEventsOptions {
 }
 
 export function createReadEvents({ completions, log, creations, pipelineWaitSeconds }: ReadEventsOptions): ReadEvents {
+  const stored = createStoredEvents(completions);
+
   async function locate(principal: Principal, target: CompletionTarget, signal: AbortSignal): Promise<Located> {
     const located = await lookUp(principal, target, signal);
     if (!located || !seesProject(principal, located.projectId)) {
@@ -78,7 +80,7 @@ export function createReadEvents({ completions, log, creations, pipelineWaitSeco
     for (let known = completion; ; ) {
       const live = await log.read(completionId, after, signal);
       if (live) return { completionId, events: live };
-      if (known && isFinal(known)) return { completionId, events: replay(storedEvents(known, after), signal) };
+      if (known && isFinal(known)) return { completionId, events: stored.read(known, after, signal) };
       known = (await completions.find([completionId]))[0] ?? known;
       if (known && isFinal(known)) continue;
       // Admitted this very moment and about to have its log; or its process died, and the lease's end settles it.
@@ -102,47 +104,3 @@ function locatedBy(completion: Completion): Located {
 }
 
 const launchPollMilliseconds = 50;
-
-/** What a late reader of the log would have got, rebuilt from the store. */
-export function storedEvents(completion: Completion, after: number): readonly LogEvent[] {
-  const { choices, textIndex, lastSeq } = completion;
-  const at = completion.finishedAt ?? completion.createdAt;
-  if (after >= lastSeq) return [];
-  if (!choices || !textIndex) {
-    throw new DomainError(
-      'OFFSET_EXPIRED',
-      "The completion's content is no longer kept; its usage and status still are.",
-    );
-  }
-  const deltas = replayText(
-    textIndex,
-    choices.map(({ text }) => text),
-    after,
-  );
-  const events: LogEvent[] = deltas.map((delta, i) => {
-    const isLast = (index: number) =>
-      !deltas.slice(i + 1).some((later) => later.choices.some((c) => c.index === index));
-    return {
-      type: 'delta',
-      seq: delta.seq,
-      at,
-      choices: delta.choices.map((choice) => {
-        const { finishReason, stopSequence } = choices[choice.index]!;
-        if (!finishReason || !isLast(choice.index)) return choice;
-        return { ...choice, finishReason, ...(stopSequence === null ? {} : { stopSequence }) };
-      }),
-    };
-  });
-  return [...events, { ...terminalEventOf(completion), seq: lastSeq, at }];
-}
-
-function replay(events: readonly LogEvent[], signal: AbortSignal): ReadyIterator<LogEvent> {
-  let taken = 0;
-  const source = {
-    take: () => events[taken++],
-    isOver: () => taken >= events.length,
-    onWait() {},
-    onEnd() {},
-  };
-  return createPullIterator(source, signal).iterator;
-}

@@ -7,7 +7,7 @@ function open(signal = new AbortController().signal) {
   const items: string[] = [];
   let over = false;
   let ends = 0;
-  const { iterator, wake } = createPullIterator<string>(
+  const { iterator, wake, fail } = createPullIterator<string>(
     {
       take: () => items.shift(),
       isOver: () => over && items.length === 0,
@@ -21,6 +21,7 @@ function open(signal = new AbortController().signal) {
   return {
     iterator,
     wake,
+    fail,
     items,
     finish: () => {
       over = true;
@@ -70,4 +71,14 @@ test('where the signal had aborted before, nothing begins and so nothing ends', 
   items.push('a');
   expect(await iterator.next()).toEqual(done);
   expect(ends()).toBe(0);
+});
+
+test('a failure is told once, to who has waited longest, and ends it', async () => {
+  const { iterator, fail, ends } = open();
+  const pending = [iterator.next(), iterator.next()];
+  fail(new Error('broken'));
+  await expect(pending[0]).rejects.toThrow('broken');
+  expect(await pending[1]).toEqual(done);
+  expect(await iterator.next()).toEqual(done);
+  expect(ends()).toBe(1);
 });

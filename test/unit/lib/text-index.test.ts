@@ -1,10 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createMemoryTokenLog } from '../../../src/bus/memory/token-log.ts';
-import type { CompletionId } from '../../../src/contracts/ids.ts';
-import type { ChoiceDelta } from '../../../src/contracts/inference.ts';
-import type { LogEvent } from '../../../src/contracts/token-log.ts';
-import { createTextIndexBuilder, readTextIndex, replayText, type TextIndexRow } from '../../../src/lib/text-index.ts';
+import { createTextIndexBuilder, readTextIndex, type TextIndexRow } from '../../../src/lib/text-index.ts';
 
 const largeNumber = fc.oneof(
   fc.nat(3),
@@ -65,51 +61,4 @@ describe('encoding', () => {
     expect(() => encode([row, { ...row, seq: 4 }])).toThrow(RangeError);
     expect(() => [...readTextIndex(encode([row]).subarray(0, 3))]).toThrow(RangeError);
   });
-});
-
-const choices = fc.uniqueArray(
-  fc.record({
-    index: fc.nat(3),
-    text: fc.oneof(fc.string({ unit: 'grapheme', maxLength: 6 }), fc.constant('x'.repeat(7_000))),
-    tokens: fc.nat(3),
-  }),
-  { minLength: 1, maxLength: 4, selector: ({ index }) => index },
-);
-
-test('a replay equals what a late reader of the live log gets, from any offset', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(choices, { maxLength: 40 }), fc.nat(3), async (deltas, afterSeq) => {
-      const id = 'completion' as CompletionId;
-      await using log = createMemoryTokenLog({ retention: { logSeconds: 900, logBytes: 1_000_000_000 } });
-      await log.create(id, afterSeq);
-      const builder = createTextIndexBuilder();
-      const texts = ['', '', '', ''];
-      const first = await log.append(id, 1, { type: 'started', promptTokens: 1, cachedPromptTokens: 0 });
-      for (const delta of deltas) {
-        const seq = await log.append(id, 1, { type: 'delta', choices: delta });
-        for (const { index, text, tokens } of delta) {
-          texts[index] += text;
-          builder.add({ seq, choice: index, textUnits: text.length, tokens });
-        }
-      }
-      for (let after = 0; after <= first + deltas.length; after += 1) {
-        const live = await readHeld(after);
-        expect(replayText(builder.toBytes(), texts, after)).toEqual(live);
-      }
-
-      async function readHeld(after: number) {
-        const received: { seq: number; choices: readonly ChoiceDelta[] }[] = [];
-        let offset = after;
-        const reader = (await log.read(id, after, new AbortController().signal)) as AsyncIterableIterator<LogEvent>;
-        while (offset < first + deltas.length) {
-          const { value } = await reader.next();
-          offset = value.seq;
-          if (value.type === 'delta') received.push({ seq: value.seq, choices: value.choices });
-        }
-        await reader.return?.();
-        return received;
-      }
-    }),
-    { numRuns: 100 },
-  );
 });
