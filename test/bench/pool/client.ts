@@ -55,7 +55,7 @@ async function readSluice(url: string, secret: string, { prompts, tokens }: Text
     }),
   );
   for (const socket of sockets) socket.removeAllListeners('close').terminate();
-  return stopwatch.measured(prompts.length * (tokens - 1));
+  return stopwatch.measured(prompts.length * tokens);
 }
 
 async function readLlamaServer(url: string, { prompts, tokens }: Load): Promise<Measured> {
@@ -63,7 +63,7 @@ async function readLlamaServer(url: string, { prompts, tokens }: Load): Promise<
   await Promise.all(
     prompts.map((prompt, stream) => readCompletion(url, prompt, tokens, () => stopwatch.token(stream))),
   );
-  return stopwatch.measured(prompts.length * (tokens - 1));
+  return stopwatch.measured(prompts.length * tokens);
 }
 
 function readCompletion(url: string, prompt: readonly number[], tokens: number, onToken: () => void): Promise<void> {

@@ -54,7 +54,6 @@ async function run({ prompts, tokens }: Load, samples: boolean): Promise<Measure
       await step([{ sequence, position: start, tokens: chunk, ...(isLast && wish(sampler)) }]);
     }
   }
-  stopwatch.restart();
   for (let i = 1; i < tokens; i++) {
     await step(
       streams.map(({ sequence, length, last, sampler }) => {
@@ -63,5 +62,5 @@ async function run({ prompts, tokens }: Load, samples: boolean): Promise<Measure
     );
   }
   for (const { sampler } of streams) sampler[Symbol.dispose]();
-  return stopwatch.measured(streams.length * (tokens - 1));
+  return stopwatch.measured(streams.length * tokens);
 }

@@ -5,7 +5,10 @@ export interface Load {
 }
 
 export interface Measured {
-  /** All tokens of all streams over the time from the first token of any to the last of all. */
+  /**
+   * All tokens of all streams over the time from the requests to the last token, prompts included: counted from the first token, who
+   * answers the first stream early would seem slow.
+   */
   readonly tokensPerSecond: number;
   /** Of the streams' waits for their first token, in milliseconds. */
   readonly firstTokenP50: number;

@@ -4,8 +4,6 @@ import type { Measured } from './messages.ts';
 export interface Stopwatch {
   /** A stream got one or more tokens. */
   token(stream: number): void;
-  /** Measures the rate from now on. */
-  restart(): void;
   measured(tokens: number): Measured;
 }
 
@@ -14,22 +12,16 @@ export function createStopwatch(streams: number): Stopwatch {
   const latest = Array.from({ length: streams }, () => 0);
   const firsts: number[] = [];
   const between: number[] = [];
-  let since: number | undefined;
   let last = began;
   return {
     token(stream) {
       last = performance.now();
-      since ??= last;
       if (latest[stream] === 0) firsts.push(last - began);
       else between.push(last - latest[stream]!);
       latest[stream] = last;
     },
-    restart() {
-      since = performance.now();
-      between.length = 0;
-    },
     measured: (tokens) => ({
-      tokensPerSecond: (tokens * 1_000) / (last - (since ?? began)),
+      tokensPerSecond: (tokens * 1_000) / (last - began),
       firstTokenP50: firsts.length > 0 ? median(firsts) : 0,
       betweenP99: between.sort((a, b) => a - b)[Math.floor(between.length * 0.99)] ?? 0,
     }),
