@@ -93,7 +93,7 @@ builder.queryField('usageRecords', (t) =>
     {
       type: UsageRecordNode,
       description:
-        "Usage records, newest first: the project's own, or of all projects for the scope ADMIN. Needs the scope USAGE_READ. INVALID_INPUT: page arguments.",
+        "Usage records, newest first by the moment of admission: the project's own, or of all projects for the scope ADMIN. Needs the scope USAGE_READ. INVALID_INPUT: page arguments.",
       authScopes: { scope: 'USAGE_READ' },
       complexity: pageComplexity,
       args: { filter: t.arg({ type: UsageRecordFilterInput, description: 'Which records; all where omitted.' }) },

@@ -79,6 +79,12 @@ async function upToDate(pool: pg.Pool, migrations: readonly Migration[]): Promis
   const checksums = new Map(applied.rows.map((row) => [row.migration_name, row.checksum]));
   const edited = migrations.find(({ name, script }) => checksums.has(name) && checksums.get(name) !== checksum(script));
   if (edited) throw new Error(`migration ${edited.name} was changed after this database had applied it`);
+  const stranger = [...checksums.keys()].find((applied) => !migrations.some(({ name }) => name === applied));
+  if (stranger) {
+    throw new Error(
+      `this database was set up by another version of Sluice (migration ${stranger} is not known here): start that version, or use another database`,
+    );
+  }
   return migrations.every(({ name }) => checksums.has(name));
 }
 

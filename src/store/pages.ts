@@ -4,16 +4,14 @@ import { isPossibleId } from './rows.ts';
 /** What a keyset page asks of the database: ids grow with time, so their order is the order of time. */
 export interface Keyset {
   readonly orderBy: { readonly id: 'asc' | 'desc' };
-  /** One more than the page holds, to see whether there are more. */
   readonly take: number;
   readonly where: { readonly id?: { readonly lt: string } | { readonly gt: string } };
 }
 
-export function keyset({ limit, direction, cursor }: PageRequest<string>): Keyset {
+function keyset({ direction, cursor }: PageRequest<string>): Omit<Keyset, 'take'> {
   const forward = direction === 'forward';
   return {
     orderBy: { id: forward ? 'desc' : 'asc' },
-    take: limit + 1,
     where: cursor === undefined ? {} : { id: forward ? { lt: cursor } : { gt: cursor } },
   };
 }
@@ -25,7 +23,16 @@ export async function readPage<Row, Item>(
   itemOf: (row: Row) => Item,
 ): Promise<Page<Item>> {
   if (request.cursor !== undefined && !isPossibleId(request.cursor)) return { rows: [], hasMore: false };
-  const rows = await find(keyset(request));
-  const page = rows.slice(0, request.limit).map(itemOf);
-  return { rows: request.direction === 'forward' ? page : page.reverse(), hasMore: rows.length > request.limit };
+  return readRows(request, (take) => find({ ...keyset(request), take }), itemOf);
+}
+
+/** The same for rows in another order than that of their ids; `find` gets how many are wanted, one more than the page holds. */
+export async function readRows<Row, Item>(
+  { limit, direction }: PageRequest<string>,
+  find: (take: number) => Promise<readonly Row[]>,
+  itemOf: (row: Row) => Item,
+): Promise<Page<Item>> {
+  const rows = await find(limit + 1);
+  const page = rows.slice(0, limit).map(itemOf);
+  return { rows: direction === 'forward' ? page : page.reverse(), hasMore: rows.length > limit };
 }

@@ -10,5 +10,9 @@ export const prepared = '/* prepared */';
  */
 export function preparedStatementName({ sql }: Pick<SqlQuery, 'sql'>): string {
   if (!sql.startsWith(prepared)) return '';
-  return `sluice_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`;
+  const name = names.get(sql) ?? `sluice_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`;
+  names.set(sql, name);
+  return name;
 }
+
+const names = new Map<string, string>();

@@ -3,18 +3,33 @@ import type { ApiKeyId, CompletionId, ProjectId, UsageRecordId } from '../contra
 import type { FinishReason } from '../contracts/inference.ts';
 import type { UsageRecord, UsageRecordFilter, UsageStore } from '../contracts/stores/usage.ts';
 import type { Prisma, PrismaClient, UsageRecord as Row } from './generated/client.ts';
-import { readPage } from './pages.ts';
+import { readRows } from './pages.ts';
 import { isPossibleId, possibleIds, timestamp } from './rows.ts';
 import { percentiles } from './usage-percentiles.ts';
 import { report } from './usage-report.ts';
 
 export function createUsage(prisma: PrismaClient): UsageStore {
+  async function placeOf(id: UsageRecordId): Promise<Place | null> {
+    return isPossibleId(id)
+      ? prisma.usageRecord.findUnique({ where: { id }, select: { id: true, createdAt: true } })
+      : null;
+  }
+
   return {
-    records(filter, page) {
-      return readPage(
+    // By the moment of admission, which is what the filter's range is about: a page that starts long ago is found as fast as the newest.
+    async records(filter, page) {
+      const cursor = page.cursor === undefined ? undefined : await placeOf(page.cursor);
+      if (cursor === null) return { rows: [], hasMore: false };
+      const newestFirst = page.direction === 'forward';
+      const order = newestFirst ? 'desc' : 'asc';
+      return readRows(
         page,
-        ({ where, orderBy, take }) =>
-          prisma.usageRecord.findMany({ where: { AND: [where, filterOf(filter)] }, orderBy, take }),
+        (take) =>
+          prisma.usageRecord.findMany({
+            where: { AND: [filterOf(filter), ...(cursor ? [beyond(cursor, newestFirst)] : [])] },
+            orderBy: [{ createdAt: order }, { id: order }],
+            take,
+          }),
         usageRecordOf,
       );
     },
@@ -45,6 +60,15 @@ export function createUsage(prisma: PrismaClient): UsageStore {
       }));
     },
   };
+}
+
+type Place = Pick<Row, 'id' | 'createdAt'>;
+
+/** Says the first half twice, as that is what an index can be entered with. */
+function beyond({ id, createdAt }: Place, newestFirst: boolean): Prisma.UsageRecordWhereInput {
+  return newestFirst
+    ? { createdAt: { lte: createdAt }, OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] }
+    : { createdAt: { gte: createdAt }, OR: [{ createdAt: { gt: createdAt } }, { id: { gt: id } }] };
 }
 
 interface LimitRow {

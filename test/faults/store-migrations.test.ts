@@ -76,6 +76,9 @@ describe.each(databases)('migrations on $name', ({ why, open }) => {
         ]);
         expect(await tables()).toEqual(['added', 'more']);
         expect(await applyMigrations(single, 'public', folder.path)).toEqual([]);
+        await expect(applyMigrations(single, 'public')).rejects.toThrow(
+          /set up by another version of Sluice \(migration 2999010100000[01]_/,
+        );
       } finally {
         if (single !== pool) await single.end();
       }

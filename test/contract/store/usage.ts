@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
-import type { ProjectId } from '../../../src/contracts/ids.ts';
+import type { ProjectId, UsageRecordId } from '../../../src/contracts/ids.ts';
 import type { UsageGroup, UsageQuery, UsageRow, UsageRowKey } from '../../../src/contracts/stores/usage.ts';
 import { admissionOf, admitted, after, noon, settlementOf, type TestStore, unbilled } from '../../kit/store.ts';
 
@@ -224,6 +225,28 @@ export function usageContract(opened: () => TestStore): void {
     expect(await daysOf({ apiKeyId: rows[1]!.apiKeyId })).toEqual([2]);
     const back = await store.usage.records({ projectId }, { limit: 1, direction: 'backward', cursor: rows[2]!.id });
     expect(back).toEqual({ rows: [rows[1]], hasMore: true });
+  });
+
+  test('pages through records in the order of their admission, each once, also where many were admitted at the same moment', async () => {
+    const { store } = opened();
+    const moments = ['2031-06-03T00:00:00Z', '2031-06-01T00:00:00Z', '2031-06-02T00:00:00Z'];
+    const projectId = await recorded([...moments, ...moments, ...moments]);
+    const all = (await store.usage.records({ projectId }, { limit: 100, direction: 'forward' })).rows;
+    expect(all.map(({ createdAt }) => createdAt.getUTCDate())).toEqual([3, 3, 3, 2, 2, 2, 1, 1, 1]);
+    for (const direction of ['forward', 'backward'] as const) {
+      const read: UsageRecordId[] = [];
+      let cursor: UsageRecordId | undefined;
+      for (let hasMore = true; hasMore; ) {
+        const page = await store.usage.records({ projectId }, { limit: 2, direction, ...(cursor && { cursor }) });
+        const ids = page.rows.map(({ id }) => id);
+        cursor = direction === 'forward' ? ids.at(-1) : ids[0];
+        read.splice(direction === 'forward' ? read.length : 0, 0, ...ids);
+        hasMore = page.hasMore;
+      }
+      expect(read).toEqual(all.map(({ id }) => id));
+    }
+    const unknown = { cursor: uuidv7() as UsageRecordId, limit: 2, direction: 'forward' } as const;
+    expect(await store.usage.records({ projectId }, unknown)).toEqual({ rows: [], hasMore: false });
   });
 }
 

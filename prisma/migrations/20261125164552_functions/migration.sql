@@ -1,7 +1,7 @@
--- Admission and settlement as functions, so that each is one statement: one round trip, one short transaction, and no
--- moment at which another process could see half of it.
+-- What a schema cannot say: admission, settlement and forgetting as functions, so that each is one statement: one round trip, one
+-- short transaction, and no moment at which another process could see half of it.
 --
--- Locks are always taken in this order: completion, project's quota, key's quota, roll-up.
+-- Locks are always taken in this order: completion, project's quota, key's quota, roll-up, histogram.
 
 -- Two hot rows per request, updated in place.
 ALTER TABLE quotas SET (fillfactor = 50);
@@ -262,6 +262,53 @@ BEGIN
 END
 $$;
 
+-- A histogram of one value, as a number: 10^(12 × place). Adding such numbers adds histograms: each place has twelve decimal digits,
+-- which hold the count of its values.
+--
+-- Place p holds what is above 1.1^(p-98) and not above 1.1^(p-97), so that its middle (2 × 1.1^(p-97) / 2.1) is off by at most 4.8 %.
+-- Place 0 holds everything up to a ten-thousandth, zero included; place 255 everything above 3 million. No value is no histogram: 0.
+CREATE FUNCTION sluice_histogram(p_value double precision)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE
+    WHEN p_value <= 0.0001 THEN 1
+    WHEN p_value > 0.0001 THEN ('1e' || (12 * least(97 + ceil(ln(p_value) / ln(1.1::double precision)), 255))::int::text)::numeric
+    ELSE 0
+  END
+$$;
+
+-- Adds a new record to the roll-up and the histograms of its quarter of an hour.
+CREATE FUNCTION sluice_roll_up(p_record usage_records)
+RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_bucket CONSTANT timestamptz := date_bin('15 minutes', p_record.created_at, timestamptz '2000-01-01 00:00:00+00');
+BEGIN
+  INSERT INTO usage_rollups AS r (
+    bucket_start, project_id, api_key_id, model, requests, errors, prompt_tokens, cached_prompt_tokens, completion_tokens, cost
+  ) VALUES (
+    v_bucket, p_record.project_id, p_record.api_key_id, p_record.model, 1, (p_record.status = 'FAILED')::int,
+    p_record.prompt_tokens, p_record.cached_prompt_tokens, p_record.completion_tokens, p_record.cost
+  )
+  ON CONFLICT (bucket_start, project_id, api_key_id, model) DO UPDATE SET
+    requests = r.requests + excluded.requests,
+    errors = r.errors + excluded.errors,
+    prompt_tokens = r.prompt_tokens + excluded.prompt_tokens,
+    cached_prompt_tokens = r.cached_prompt_tokens + excluded.cached_prompt_tokens,
+    completion_tokens = r.completion_tokens + excluded.completion_tokens,
+    cost = r.cost + excluded.cost;
+
+  INSERT INTO usage_histograms AS h (bucket_start, project_id, api_key_id, model, times_to_first_token, token_rates)
+  VALUES (
+    v_bucket, p_record.project_id, p_record.api_key_id, p_record.model,
+    sluice_histogram(p_record.time_to_first_token_seconds), sluice_histogram(nullif(p_record.tokens_per_second, 0))
+  )
+  ON CONFLICT (bucket_start, project_id, api_key_id, model) DO UPDATE SET
+    times_to_first_token = h.times_to_first_token + excluded.times_to_first_token,
+    token_rates = h.token_rates + excluded.token_rates;
+END
+$$;
+
 -- Ends a completion, unless that has happened or a newer epoch has it, and answers with its row as it then stands; with no row
 -- for an unknown id.
 CREATE FUNCTION sluice_settle(
@@ -273,6 +320,7 @@ RETURNS SETOF completions
 LANGUAGE plpgsql AS $$
 DECLARE
   v completions;
+  v_record usage_records;
   v_tokens CONSTANT bigint := p_prompt_tokens + p_completion_tokens;
 BEGIN
   SELECT * INTO v FROM completions WHERE id = p_id FOR UPDATE;
@@ -315,7 +363,8 @@ BEGIN
     greatest(extract(epoch FROM v.finished_at - v.created_at), 0),
     p_completion_tokens / nullif(greatest(extract(epoch FROM v.finished_at - v.started_at), 0), 0),
     v.created_at
-  );
+  )
+  RETURNING * INTO v_record;
 
   PERFORM FROM quotas WHERE subject_id = v.project_id FOR UPDATE;
   UPDATE quotas q SET
@@ -335,20 +384,47 @@ BEGIN
     AS s (subject_id, bucket_nanos, bucket_end)
   WHERE q.subject_id = s.subject_id;
 
-  INSERT INTO usage_rollups AS r (
-    bucket_start, project_id, api_key_id, model, requests, errors, prompt_tokens, cached_prompt_tokens, completion_tokens, cost
-  ) VALUES (
-    date_bin('15 minutes', v.created_at, timestamptz '2000-01-01 00:00:00+00'), v.project_id, v.api_key_id, v.model,
-    1, (p_status = 'FAILED')::int, p_prompt_tokens, p_cached_prompt_tokens, p_completion_tokens, v.cost
-  )
-  ON CONFLICT (bucket_start, project_id, api_key_id, model) DO UPDATE SET
-    requests = r.requests + excluded.requests,
-    errors = r.errors + excluded.errors,
-    prompt_tokens = r.prompt_tokens + excluded.prompt_tokens,
-    cached_prompt_tokens = r.cached_prompt_tokens + excluded.cached_prompt_tokens,
-    completion_tokens = r.completion_tokens + excluded.completion_tokens,
-    cost = r.cost + excluded.cost;
+  PERFORM sluice_roll_up(v_record);
 
   RETURN NEXT v;
+END
+$$;
+
+-- Forgets what is not to be kept for ever of completions that ended: their content (metadata included), or their idempotency keys. Goes through the
+-- completions once, oldest first (ids grow with time), a batch per call; how far it has come is kept in `instance`. It never passes a
+-- completion that is too young or has not ended. Answers how many it went through: fewer than the limit means that is all for now.
+CREATE FUNCTION sluice_forget(p_what text, p_before timestamptz, p_limit int)
+RETURNS int
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_name CONSTANT text := 'forgotten-' || p_what;
+  v_after uuid;
+  v_last uuid;
+  v_count int;
+BEGIN
+  INSERT INTO instance (name, value) VALUES (v_name, '00000000-0000-0000-0000-000000000000') ON CONFLICT DO NOTHING;
+  -- One process at a time; the others find nothing left.
+  SELECT value::uuid INTO v_after FROM instance WHERE name = v_name FOR UPDATE;
+
+  WITH batch AS (
+    SELECT id, created_at < p_before AND status NOT IN ('QUEUED', 'RUNNING') AS is_due
+    FROM completions WHERE id > v_after ORDER BY id LIMIT p_limit
+  ), due AS (
+    SELECT id FROM batch b WHERE NOT EXISTS (SELECT FROM batch e WHERE NOT e.is_due AND e.id <= b.id)
+  )
+  SELECT count(*), (SELECT id FROM due ORDER BY id DESC LIMIT 1) INTO v_count, v_last FROM due;
+  IF v_count = 0 THEN
+    RETURN 0;
+  END IF;
+
+  IF p_what = 'content' THEN
+    UPDATE completions SET request = NULL, choices = NULL, text_index = NULL, metadata = 'null'
+    WHERE id > v_after AND id <= v_last
+      AND (request IS NOT NULL OR choices IS NOT NULL OR text_index IS NOT NULL OR metadata::text <> 'null');
+  ELSE
+    UPDATE completions SET idempotency_key = NULL WHERE id > v_after AND id <= v_last AND idempotency_key IS NOT NULL;
+  END IF;
+  UPDATE instance SET value = v_last WHERE name = v_name;
+  RETURN v_count;
 END
 $$;

@@ -30,6 +30,8 @@ CREATE TABLE "api_keys" (
     "name" TEXT NOT NULL,
     "hash" BYTEA NOT NULL,
     "hint" TEXT NOT NULL,
+    "previous_hash" BYTEA,
+    "previous_expires_at" TIMESTAMPTZ(3),
     "scopes" "scope"[],
     "models" TEXT[],
     "all_models" BOOLEAN NOT NULL,
@@ -154,6 +156,18 @@ CREATE TABLE "usage_rollups" (
 );
 
 -- CreateTable
+CREATE TABLE "usage_histograms" (
+    "bucket_start" TIMESTAMPTZ(3) NOT NULL,
+    "project_id" UUID NOT NULL,
+    "api_key_id" UUID NOT NULL,
+    "model" TEXT NOT NULL,
+    "times_to_first_token" DECIMAL NOT NULL,
+    "token_rates" DECIMAL NOT NULL,
+
+    CONSTRAINT "usage_histograms_pkey" PRIMARY KEY ("bucket_start","project_id","api_key_id","model")
+);
+
+-- CreateTable
 CREATE TABLE "audit_events" (
     "id" UUID NOT NULL,
     "at" TIMESTAMPTZ(3) NOT NULL,
@@ -182,6 +196,9 @@ CREATE UNIQUE INDEX "projects_name_key" ON "projects"("name");
 CREATE UNIQUE INDEX "api_keys_hash_key" ON "api_keys"("hash");
 
 -- CreateIndex
+CREATE UNIQUE INDEX "api_keys_previous_hash_key" ON "api_keys"("previous_hash");
+
+-- CreateIndex
 CREATE INDEX "api_keys_project_id_id_idx" ON "api_keys"("project_id", "id");
 
 -- CreateIndex
@@ -197,19 +214,22 @@ CREATE UNIQUE INDEX "completions_api_key_id_idempotency_key_key" ON "completions
 CREATE UNIQUE INDEX "usage_records_completion_id_key" ON "usage_records"("completion_id");
 
 -- CreateIndex
-CREATE INDEX "usage_records_created_at_idx" ON "usage_records"("created_at");
+CREATE INDEX "usage_records_created_at_id_idx" ON "usage_records"("created_at", "id");
 
 -- CreateIndex
-CREATE INDEX "usage_records_project_id_created_at_idx" ON "usage_records"("project_id", "created_at");
-
--- CreateIndex
-CREATE INDEX "usage_records_project_id_id_idx" ON "usage_records"("project_id", "id");
+CREATE INDEX "usage_records_project_id_created_at_id_idx" ON "usage_records"("project_id", "created_at", "id");
 
 -- CreateIndex
 CREATE INDEX "usage_rollups_project_id_bucket_start_idx" ON "usage_rollups"("project_id", "bucket_start");
 
 -- CreateIndex
+CREATE INDEX "usage_histograms_project_id_bucket_start_idx" ON "usage_histograms"("project_id", "bucket_start");
+
+-- CreateIndex
 CREATE INDEX "audit_events_project_id_id_idx" ON "audit_events"("project_id", "id");
+
+-- CreateIndex
+CREATE INDEX "audit_events_action_id_idx" ON "audit_events"("action", "id");
 
 -- AddForeignKey
 ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_project_id_fkey" FOREIGN KEY ("project_id") REFERENCES "projects"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
