@@ -77,6 +77,13 @@ function works({ store: { usage } }: TestStore, generated: GeneratedMonth): [str
     ['records, first page of a model and user', page({ projectId: null, model: 'model-1', user: 'user-7' })],
     ['records, first page of half a month ago', page({ projectId: null, before: middle })],
     [
+      'records, the page after that',
+      async () => {
+        const first = await usage.records({ projectId: null, before: middle }, { limit: 100, direction: 'forward' });
+        await usage.records({ projectId: null }, { limit: 100, direction: 'forward', cursor: first.rows.at(-1)!.id });
+      },
+    ],
+    [
       'records, first page of a key, half a month ago',
       page({ projectId, apiKeyId, from: new Date(middle.getTime() - 86_400_000), before: middle }),
     ],
