@@ -1,5 +1,11 @@
 import type { CompletionId, ProjectId } from '../contracts/ids.ts';
-import type { Checkpoint, Completion, CompletionFilter, CompletionStore } from '../contracts/stores/completions.ts';
+import type {
+  Checkpoint,
+  Completion,
+  CompletionFilter,
+  CompletionStore,
+  LeaseRenewal,
+} from '../contracts/stores/completions.ts';
 import { admit } from './admission.ts';
 import { completionOf } from './completion-rows.ts';
 import { Prisma, type PrismaClient } from './generated/client.ts';
@@ -28,8 +34,8 @@ export function createCompletions(prisma: PrismaClient): CompletionStore {
       return count === 1;
     },
 
-    async checkpoint(running, waiting, leaseUntil) {
-      if (running.length + waiting.length > 0) await checkpoint(prisma, running, waiting, leaseUntil);
+    async checkpoint(running, renewal) {
+      if (running.length > 0 || renewal) await checkpoint(prisma, running, renewal);
     },
 
     async forget(what, before, limit) {
@@ -101,14 +107,14 @@ function filterOf(filter: CompletionFilter): Prisma.CompletionWhereInput {
 async function checkpoint(
   prisma: PrismaClient,
   running: readonly Checkpoint[],
-  waiting: readonly CompletionId[],
-  leaseUntil: Date,
+  renewal: LeaseRenewal | null,
 ): Promise<void> {
+  const leaseUntil = timestamp(renewal?.until ?? null);
   const column = <Value>(of: (checkpoint: Checkpoint) => Value) => running.map(of);
   await prisma.$executeRaw`${Prisma.raw(prepared)}
     WITH waiting AS (
-      UPDATE completions SET lease_until = ${timestamp(leaseUntil)}::timestamptz
-      WHERE id = ANY (${[...waiting]}::uuid[]) AND status = 'QUEUED'
+      UPDATE completions SET lease_until = ${leaseUntil}::timestamptz
+      WHERE id = ANY (${[...(renewal?.waiting ?? [])]}::uuid[]) AND status = 'QUEUED'
     )
     UPDATE completions c SET
       choices = r.choices::json,
@@ -118,7 +124,7 @@ async function checkpoint(
       first_token_at = coalesce(c.first_token_at, r.first_token_at),
       last_seq = greatest(c.last_seq, r.reserved_seq),
       text_index = decode(r.text_index, 'base64'),
-      lease_until = ${timestamp(leaseUntil)}::timestamptz
+      lease_until = coalesce(${leaseUntil}::timestamptz, c.lease_until)
     FROM unnest(
       ${column(({ id }) => id)}::uuid[], ${column(({ epoch }) => epoch)}::int[],
       ${column(({ choices }) => JSON.stringify(choices))}::text[],

@@ -78,6 +78,12 @@ export interface Completion {
   readonly textIndex: Uint8Array | null;
 }
 
+/** Of all that a checkpoint stores, and of those that wait. */
+export interface LeaseRenewal {
+  readonly until: Date;
+  readonly waiting: readonly CompletionId[];
+}
+
 export interface CompletionStore {
   /**
    * Admission: one transaction that locks project, then key, answers an idempotency key that was seen before, checks every limit of both, reserves the
@@ -93,9 +99,9 @@ export interface CompletionStore {
 
   /**
    * One statement for all running completions of this process: text, counts, the text index, a seq that no reader can pass before the
-   * next checkpoint; and it extends the leases of these and of the `waiting` ones. Rows with a stale epoch are left alone.
+   * next checkpoint. With a renewal it extends leases, too; without, it touches no index. Rows with a stale epoch are left alone.
    */
-  checkpoint(running: readonly Checkpoint[], waiting: readonly CompletionId[], leaseUntil: Date): Promise<void>;
+  checkpoint(running: readonly Checkpoint[], renewal: LeaseRenewal | null): Promise<void>;
 
   /**
    * Ends a completion: one transaction for the final text, the one usage record, the roll-up and the settlement of the reservation. Replayed any

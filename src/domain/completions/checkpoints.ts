@@ -40,6 +40,7 @@ export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
   const renewalMilliseconds = (leaseSeconds * 1_000) / 4;
   let renewedAt = 0;
   let writing: Promise<void> | undefined;
+  let isDue = false;
 
   async function write(): Promise<void> {
     const at = now();
@@ -61,10 +62,12 @@ export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
       });
     }
     // What runs may still be QUEUED in the store, whose start waits for the database.
-    const renewed = renewing ? [...waiting, ...running.keys()] : [];
-    if (rows.length === 0 && renewed.length === 0) return;
+    const renewal = renewing
+      ? { until: new Date(at.getTime() + leaseSeconds * 1_000), waiting: [...waiting, ...running.keys()] }
+      : null;
+    if (rows.length === 0 && !renewal?.waiting.length) return;
     try {
-      await completions.checkpoint(rows, renewed, new Date(at.getTime() + leaseSeconds * 1_000));
+      await completions.checkpoint(rows, renewal);
       for (const { state, version } of written) state.storedVersion = version;
       if (renewing) renewedAt = at.getTime();
     } catch (error) {
@@ -73,12 +76,17 @@ export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
     }
   }
 
-  // Twice in the period: a statement that is under way when the process dies is lost, too, so it has half of the period to itself.
-  const timer = setInterval(() => {
+  function tick(): void {
+    isDue = writing !== undefined;
     writing ??= write().finally(() => {
       writing = undefined;
+      if (isDue) tick();
     });
-  }, lossMilliseconds / 2);
+  }
+
+  // Twice in the period: a statement that is under way when the process dies is lost, too, so it has half of the period to itself.
+  // After one that takes longer, the next begins at once.
+  const timer = setInterval(tick, lossMilliseconds / 2);
   timer.unref();
 
   return {
@@ -95,6 +103,7 @@ export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
+      isDue = false;
       await writing;
     },
   };

@@ -56,8 +56,7 @@ export function completionsContract(opened: () => TestStore): void {
     await store.completions.finalise(settlementOf({ ...ended, epoch: 1 }));
     await store.completions.checkpoint(
       [checkpointOf(one.id), checkpointOf(two.id, { choices: [], firstTokenAt: null }), checkpointOf(ended.id)],
-      [waiting.id, ended.id],
-      after(noon, 300),
+      { waiting: [waiting.id, ended.id], until: after(noon, 300) },
     );
     const found = new Map(
       (await store.completions.find([one.id, two.id, waiting.id, ended.id])).map((each) => [each.id, each]),
@@ -76,17 +75,20 @@ export function completionsContract(opened: () => TestStore): void {
       (await store.completions.abandoned(before, 1_000)).filter(({ apiKeyId }) => apiKeyId === key.id);
     expect(await left(after(noon, 300))).toEqual([]);
     expect((await left(after(noon, 301))).map(({ id }) => id)).toEqual([one.id, two.id, waiting.id]);
+    await store.completions.checkpoint([checkpointOf(one.id, { reservedSeq: 2_000 })], null);
+    expect(await store.completions.find([one.id])).toMatchObject([{ lastSeq: 2_000 }]);
+    expect((await left(after(noon, 301))).map(({ id }) => id)).toEqual([one.id, two.id, waiting.id]);
   });
 
   test('a checkpoint of an older epoch, or that comes late, changes nothing', async () => {
     const { store, newKey } = opened();
     const { id } = await admitted(store, admissionOf(await newKey()));
     await store.completions.start(id, 2, noon);
-    await store.completions.checkpoint([checkpointOf(id)], [], after(noon, 300));
+    await store.completions.checkpoint([checkpointOf(id)], null);
     const [unchanged] = await store.completions.find([id]);
     expect(unchanged).toMatchObject({ choices: [], lastSeq: 0, usage: { completionTokens: 0 } });
-    await store.completions.checkpoint([checkpointOf(id, { epoch: 2 })], [], after(noon, 300));
-    await store.completions.checkpoint([checkpointOf(id, { epoch: 2, reservedSeq: 900 })], [], after(noon, 300));
+    await store.completions.checkpoint([checkpointOf(id, { epoch: 2 })], null);
+    await store.completions.checkpoint([checkpointOf(id, { epoch: 2, reservedSeq: 900 })], null);
     expect(await store.completions.find([id])).toMatchObject([{ lastSeq: 1_000 }]);
   });
 
