@@ -15,6 +15,8 @@ const starter = { name: 'starter', source: `file:${resolve('models/starter.gguf'
 /** Everything but readers' patience is as it is by default. */
 const config = { models: [starter], streams: { graceSeconds: 0.5, firstReaderSeconds: 1 } };
 const leaseSeconds = 60;
+/** Half a second, and a tenth for the way of the signal and of the meter's own messages. */
+const mostMissingMilliseconds = 600;
 
 /** What is billed is what engines produced: however completions end, where servers are killed, and where the database is away. */
 export async function soakMetering(options: SoakOptions): Promise<MeteringSoakReport> {
@@ -25,6 +27,9 @@ export async function soakMetering(options: SoakOptions): Promise<MeteringSoakRe
   console.log(JSON.stringify({ undisturbed }));
   const withKills = await runOn(store, { ...shared, runs, kills });
   console.log(JSON.stringify({ withKills }));
+  if (withKills.missingMilliseconds > mostMissingMilliseconds) {
+    throw new Error(`${withKills.missingMilliseconds} ms before a kill were lost: the promise is half a second`);
+  }
   if (store === 'pglite') return { undisturbed, withKills };
   return { undisturbed, withKills, withDatabaseAway: await runOn(store, { ...shared, runs, kills: 0 }, outageSeconds) };
 }
