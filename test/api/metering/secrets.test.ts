@@ -1,13 +1,19 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { createScriptedInference } from '../../../src/inference/scripted.ts';
+import { generateSecret } from '../../../src/lib/api-key-secret.ts';
 import { startApp } from '../../kit/app.ts';
 import { createClient } from '../../kit/client.ts';
 import { cancel, complete, create } from '../../kit/completions.ts';
+import { temporaryDataDirectory } from '../../kit/database.ts';
 import { createKey, revokeKey, rotateKey, updateKey } from '../../kit/keys.ts';
 import { auditEvents } from '../../kit/projects.ts';
 import { connect, openSocket } from '../../kit/socket.ts';
 import { waitFor } from '../../kit/wait-for.ts';
+
+const creation = `mutation ($input: CreateCompletionInput!) {
+  createCompletion(input: $input) { ... on CreateCompletionPayload { completion { id } } ... on UserError { message } }
+}`;
 
 test('no secret, prompt or answer is in any log line, error or audit event', async () => {
   const inference = createScriptedInference([{ name: 'scripted', reply: () => 'MARKEDANSWER says more' }]);
@@ -77,10 +83,15 @@ test('nor is what came through the OpenAI face or a WebSocket, or the secret of 
       await post(path, { ...asked, model: 'nothing' }),
       await post(path, { ...asked, temperature: 9 }),
       await post(path, { ...asked, stop: [{ prompt }] }),
+      await post(path, { ...asked, n: { [prompt]: prompt } }),
       await post(path, JSON.stringify(asked).slice(0, -1)),
       await post(path, asked, 'slc_MARKEDKEY'),
     );
   }
+  // A field that nobody knows is shown to its sender alone, in the sender's own words.
+  const unknownField = { query: creation, variables: { input: { model: 'scripted', prompt, [prompt]: prompt } } };
+  const ownWords = await post('/graphql', unknownField);
+  expect(ownWords.text).toContain('is not defined by type');
   refused.push(await post('/graphql', `{"query": "{ viewer { scopes } }", "variables": { "prompt": ${prompt}`));
   expect(served.map(({ status }) => status)).toEqual(Array(served.length).fill(200));
   for (const { status } of refused) expect(status).toBeGreaterThanOrEqual(400);
@@ -90,11 +101,8 @@ test('nor is what came through the OpenAI face or a WebSocket, or the secret of 
   const closed = await stranger.closed;
   expect(closed.code).toBe(4401);
   await using socket = await openSocket(app.url, secret!);
-  const query = `mutation ($input: CreateCompletionInput!) {
-    createCompletion(input: $input) { ... on CreateCompletionPayload { completion { id } } ... on UserError { message } }
-  }`;
   const input = { model: 'scripted', prompt, maxTokens: 9_999_999 };
-  socket.send({ id: 'refused', type: 'subscribe', payload: { query, variables: { input } } });
+  socket.send({ id: 'refused', type: 'subscribe', payload: { query: creation, variables: { input } } });
   await waitFor('the refusal', () => socket.received.some(({ type, id }) => type === 'complete' && id === 'refused'));
 
   const errors = [refused, closed, socket.received];
@@ -106,6 +114,38 @@ test('nor is what came through the OpenAI face or a WebSocket, or the secret of 
     tokens.join(', '),
     ...secrets,
   ]);
+});
+
+test('nor is the secret of the server that was, or the one that replaces it', async () => {
+  await using directory = await temporaryDataDirectory();
+  const [before, now] = ['MARKEDBEFORE', 'MARKEDNOW'].map((name) => `${name}-`.repeat(3));
+  const adminKey = generateSecret();
+  const start = (secret: string, previous: string) =>
+    startApp({
+      inference: createScriptedInference(),
+      dataDirectory: directory.path,
+      environment: {
+        SLUICE_LOG_LEVEL: 'trace',
+        SLUICE_ADMIN_KEY: adminKey,
+        SLUICE_SECRET: secret,
+        SLUICE_PREVIOUS_SECRET: previous,
+      },
+    });
+  const logs: unknown[] = [];
+  for (const [secret, previous] of [
+    [before!, ''],
+    [now!, before!],
+  ] as const) {
+    await using app = await start(secret, previous);
+    await app.admin.execute('{ viewer { scopes } }');
+    const audited = await auditEvents(app.admin, {});
+    expectNowhere({ audited }, ['MARKED', withoutHint(adminKey)]);
+    expect(audited.some(({ action }) => action === 'SECRET_ROTATE')).toBe(secret === now);
+    logs.push(app.logs);
+  }
+  const refusal = await start('MARKEDOTHER-'.repeat(3), '').catch((error: unknown) => error);
+  expect(String(refusal)).toMatch(/SLUICE_SECRET differs/u);
+  expectNowhere({ logs, refusal }, ['MARKED', withoutHint(adminKey)]);
 });
 
 /** The first characters are shown, to recognise a key by. */
