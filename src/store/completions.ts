@@ -1,4 +1,5 @@
 import type { CompletionId, ProjectId } from '../contracts/ids.ts';
+import type { Admission } from '../contracts/stores/admission.ts';
 import type {
   Checkpoint,
   Completion,
@@ -6,21 +7,37 @@ import type {
   CompletionStore,
   LeaseRenewal,
 } from '../contracts/stores/completions.ts';
-import { admit } from './admission.ts';
+import { createBatcher } from '../lib/batcher.ts';
+import { admissionOutcome, admitAll } from './admission.ts';
 import { completionOf } from './completion-rows.ts';
+import { asUnavailable } from './failures.ts';
 import { Prisma, type PrismaClient } from './generated/client.ts';
 import { readPage } from './pages.ts';
 import { isPossibleId, possibleIds, timestamp } from './rows.ts';
 import { settle } from './settlement.ts';
 import { prepared } from './statements.ts';
 
-export function createCompletions(prisma: PrismaClient): CompletionStore {
+/** Of one statement and commit: enough to share what these cost, few enough that nobody waits long for the others. */
+const mostAdmissions = 32;
+
+export interface CompletionStoreOptions {
+  /** Whether others may be at the same database at the same time; the embedded one takes a statement after the other. */
+  readonly shared: boolean;
+}
+
+export function createCompletions(prisma: PrismaClient, { shared }: CompletionStoreOptions): CompletionStore {
+  const admit = createBatcher((admissions: readonly Admission[]) => admitAll(prisma, admissions), {
+    underWay: shared ? 2 : 1,
+    most: mostAdmissions,
+    concernsAll: (error) => asUnavailable(error, '') !== undefined,
+  });
+
   async function findOne(id: CompletionId): Promise<Completion> {
     return completionOf(await prisma.completion.findUniqueOrThrow({ where: { id } }));
   }
 
   return {
-    admit: (admission) => admit(prisma, admission, findOne),
+    admit: async (admission) => admissionOutcome(admission, await admit(admission), findOne),
     finalise: (settlement) => settle(prisma, settlement),
 
     async start(id, epoch, at) {

@@ -63,7 +63,7 @@ export function storeOver(database: Database): Store {
   return {
     projects: named(createProjects(prisma)),
     apiKeys: named(createApiKeys(prisma)),
-    completions: named(createCompletions(prisma)),
+    completions: named(createCompletions(prisma, { shared })),
     usage: named(createUsage(prisma)),
     audit: named(createAudit(prisma)),
     instance: named(createInstance(prisma)),
