@@ -34,7 +34,11 @@ export function ggufHead(metadata: Readonly<Record<string, GgufValue>>, tensors:
     uint64(tensors.length),
     uint64(Object.keys(metadata).length),
   ];
-  for (const [key, value] of Object.entries(metadata)) parts.push(string(key), ...encode(value));
+  // One by one: a vocabulary is more than a call takes arguments.
+  for (const [key, value] of Object.entries(metadata)) {
+    parts.push(string(key));
+    for (const part of encode(value)) parts.push(part);
+  }
   let offset = 0;
   for (const tensor of tensors) {
     const { name, dimensions, type } = tensor;
