@@ -38,7 +38,7 @@ import { createInference, type LocalInference } from './inference/create-inferen
 import { createDisposer, type Disposer } from './lib/disposer.ts';
 import { silentLogger } from './logger.ts';
 import { migrate as migrateStore, openStore, type StoreOptions } from './store/open.ts';
-import { loadServerSecrets, rotateKeptSecret } from './store/server-secret-files.ts';
+import { loadServerSecrets, rotateKeptSecret } from './store/secret-files.ts';
 
 /** The composed service: adapters under the domain under what the faces call. Disposing it ends what runs and closes everything. */
 export interface App extends AsyncDisposable {

@@ -25,8 +25,8 @@ export async function loadServerSecrets({
 }
 
 /**
- * Makes another secret for the next start, and keeps the one that was. Throws INVALID_INPUT where the secret is not kept in the data
- * directory, and where an earlier rotation is not over.
+ * Makes another secret for the next start, and keeps the one that was: its file is the result. Throws INVALID_INPUT where the secret
+ * is not kept in the data directory, and where an earlier rotation is not over.
  */
 export async function rotateKeptSecret({ secret, dataDirectory }: ConfiguredSecrets): Promise<{ previous: string }> {
   if (secret !== undefined) {
