@@ -50,9 +50,14 @@ export function createTextReplay(after: number): TextReplay {
         for (const { choice, textUnits } of event.rows) offsets[choice] = offsetOf(choice) + textUnits;
         place = event.next;
       }
-      return lastSeq === undefined ? undefined : { seq: lastSeq, choices: merger.merged() };
+      return lastSeq === undefined ? undefined : { seq: lastSeq, choices: merger.merged().map(withOwnText) };
     },
   };
+}
+
+/** A slice of a long string keeps all of it in memory, and a reader may hold its event for as long as its socket is full. */
+function withOwnText(choice: Choice): Choice {
+  return { ...choice, text: `\0${choice.text}`.slice(1) };
 }
 
 /** The rows of one seq are one event: it is received whole or not at all. */

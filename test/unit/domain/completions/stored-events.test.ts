@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { createMemoryTokenLog } from '../../../../src/bus/memory/token-log.ts';
 import type { CompletionId } from '../../../../src/contracts/ids.ts';
@@ -84,6 +86,14 @@ function longCompletion(name: string, pieces = 40, pieceUnits = 10_000): Complet
   } as Partial<Completion> as Completion;
 }
 
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+
+function heldBytes(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
 const textOf = (events: readonly LogEvent[]) =>
   events.flatMap((event) => (event.type === 'delta' ? event.choices.map(({ text }) => text) : [])).join('');
 
@@ -136,6 +146,21 @@ describe('the events of a stored completion', () => {
       expect(events.map(({ seq }) => seq)).toEqual([...new Set(events.map(({ seq }) => seq))].sort((a, b) => a - b));
       expect(events.at(-1)).toMatchObject({ type: 'finished' });
     }
+  });
+
+  it('keep no more of the text in memory than they carry, however long a reader holds them', async () => {
+    const megabytesEach = 4;
+    // Made anew each time, so that nobody but the readers could hold a text.
+    const find = async ([wanted]: readonly CompletionId[]) => [longCompletion(wanted!, megabytesEach * 100)];
+    const stored = createStoredEvents({ find }, 1); // room for none
+    const readers = Array.from({ length: 20 }, (_, i) =>
+      stored.read(longCompletion(`long ${i}`, megabytesEach * 100), 0, new AbortController().signal),
+    );
+    const before = heldBytes();
+    const held = [];
+    for (const reader of readers) held.push((await reader.next()).value);
+    expect(heldBytes() - before).toBeLessThan(megabytesEach * 1_000_000);
+    expect(textOf(held)).toHaveLength(readers.length * 10_000);
   });
 
   it('end with OFFSET_EXPIRED where the content goes while they are read, and with the store’s error where it is away', async () => {
