@@ -3,13 +3,15 @@ import { LRUCache } from 'lru-cache';
 
 /** GraphQL documents by their text. Clients send the same few over and over: those that were valid are neither parsed nor validated again. */
 export interface Documents {
-  /** A syntax error is the only one; of what the schema refuses, there may be many. */
   read(text: string): ReadDocument;
 }
 
-export type ReadDocument =
-  | { readonly document: DocumentNode; readonly errors?: undefined }
-  | { readonly document?: undefined; readonly errors: readonly GraphQLError[] };
+export interface ReadDocument {
+  /** Absent where the text is none. */
+  readonly document?: DocumentNode;
+  /** Empty where it is valid. A syntax error is the only one; of what the schema refuses, there may be many. */
+  readonly errors: readonly GraphQLError[];
+}
 
 /** Of all texts together; what is kept of them takes some twenty times as much memory. */
 const keptCharacters = 1_000_000;
@@ -27,9 +29,8 @@ export function createDocuments(schema: GraphQLSchema): Documents {
     try {
       const document = parse(text);
       const errors = validate(schema, document);
-      if (errors.length > 0) return { errors };
-      valid.set(text, document);
-      return { document };
+      if (errors.length === 0) valid.set(text, document);
+      return { document, errors };
     } catch (error) {
       if (error instanceof GraphQLError) return { errors: [error] };
       throw error;
@@ -39,7 +40,7 @@ export function createDocuments(schema: GraphQLSchema): Documents {
   return {
     read(text) {
       const document = valid.get(text);
-      return document ? { document } : readAnew(text);
+      return document ? { document, errors: [] } : readAnew(text);
     },
   };
 }

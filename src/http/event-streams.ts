@@ -54,7 +54,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
   async function stream(
     request: IncomingMessage,
     response: ServerResponse,
-    { request: asked, operation }: { request: OperationRequest; operation: ReturnType<typeof findOperation> },
+    { request: asked, operation, errors }: { request: OperationRequest } & Found,
     headers: Readonly<Record<string, string>>,
   ): Promise<void> {
     const leaving = new AbortController();
@@ -73,7 +73,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
     const showErrors = (errors: readonly unknown[]) =>
       nextEvent({ errors: errors.map((error) => maskError(error, requestId, logger)) }, undefined);
 
-    if ('errors' in operation) return connection.end(showErrors(operation.errors) + complete);
+    if (!operation || errors.length > 0) return connection.end(showErrors(errors) + complete);
     try {
       const principal = await authenticateHeader(authenticator, request.headers.authorization);
       if (leaving.signal.aborted) return;
@@ -123,11 +123,11 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       if (wish === 'never') return false;
       const asked = readOperationRequest(request, body);
       if (!asked || (wish === 'for subscriptions' && !asked.query.includes('subscription'))) return false;
-      const operation = findOperation(documents, asked);
-      const type = 'errors' in operation ? undefined : operation.type;
+      const found = findOperation(documents, asked);
+      const type = found.operation?.type;
       if (wish === 'for subscriptions' && type !== OperationTypeNode.SUBSCRIPTION) return false;
       if (request.method === 'GET' && type === OperationTypeNode.MUTATION) return false;
-      stream(request, response, { request: asked, operation }, headers).catch((error) => {
+      stream(request, response, { request: asked, ...found }, headers).catch((error) => {
         logger.error({ err: error }, 'an event stream ended badly');
         response.destroy();
       });
@@ -146,14 +146,17 @@ interface Operation {
   readonly type: OperationTypeNode;
 }
 
-function findOperation(
-  documents: Documents,
-  { query, operationName }: OperationRequest,
-): Operation | { readonly errors: readonly GraphQLError[] } {
+interface Found {
+  /** Absent where it cannot be told which is meant. */
+  readonly operation?: Operation;
+  readonly errors: readonly GraphQLError[];
+}
+
+function findOperation(documents: Documents, { query, operationName }: OperationRequest): Found {
   const { document, errors } = documents.read(query);
-  if (errors) return { errors };
-  const type = getOperationAST(document, operationName)?.operation;
-  return type ? { document, type } : { errors: [new GraphQLError('Name one of the operations of the document.')] };
+  const type = document && getOperationAST(document, operationName)?.operation;
+  if (document && type) return { operation: { document, type }, errors };
+  return { errors: errors.length > 0 ? errors : [new GraphQLError('Name one of the operations of the document.')] };
 }
 
 /** The seq of the last event that a reconnecting client has: what an EventSource sends by itself. */

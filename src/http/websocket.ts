@@ -101,7 +101,8 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
         return [overloaded(message)];
       }
       const { document, errors } = documents.read(query);
-      return errors ?? { schema, document, operationName, variableValues: variables };
+      if (!document || errors.length > 0) return errors;
+      return { schema, document, operationName, variableValues: variables };
     },
 
     context({ extra }): SocketContext {

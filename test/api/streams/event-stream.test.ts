@@ -126,7 +126,11 @@ describe('GraphQL over Server-Sent Events', () => {
     for (const accept of ['*/*', 'application/json, text/event-stream', 'text/event-stream;q=0.5, application/json']) {
       expect(await typeFor(eventsDocument, accept, { id })).toBe('text/event-stream');
       expect(await typeFor('{ __typename }', accept)).toBe('application/json');
+      // Also one that the schema does not know: what is wrong with it is told in the stream.
+      expect(await typeFor('subscription { nothingLikeIt }', accept)).toBe('text/event-stream');
     }
+    using refused = await openEventStream(client, { query: 'mutation { nothingLikeIt }', method: 'GET' });
+    expect(refused.response.statusCode).toBe(405);
   });
 
   test('silence is filled with comments', async () => {
