@@ -55,7 +55,7 @@ export function createCompletionCreator(options: CreateOptions): CreateCompletio
       try {
         return await create(principal, input, inputHash, model, signal);
       } catch (error) {
-        const known = error instanceof DomainError && (await findRepeated(principal, input, inputHash));
+        const known = isRefusal(error) && (await findRepeated(principal, input, inputHash));
         if (known) return { completion: known, created: false };
         throw error;
       }
@@ -136,6 +136,11 @@ export function createCompletionCreator(options: CreateOptions): CreateCompletio
         return outcome satisfies never;
     }
   }
+}
+
+/** Not where the database is away: it is not asked a second time. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DomainError && !(error.cause instanceof StoreUnavailableError);
 }
 
 /** Without the database nothing is admitted: failing closed is what keeps the quotas exact. */
