@@ -126,16 +126,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   const launch = createLaunch({ log, checkpoints, abandonment });
   const models = createModels(inference);
   const accepting = () => !draining;
-  const create = createCompletionCreator({
-    inference,
-    jobs,
-    store,
-    models,
-    launch,
-    creations,
-    limits,
-    accepting,
-  });
+  const create = createCompletionCreator({ inference, jobs, store, models, launch, creations, limits, accepting });
   const readEvents = createReadEvents({ completions, log, creations, ...streams });
 
   let runner: Runner | undefined;

@@ -8,22 +8,18 @@ export interface Keyset {
   readonly where: { readonly id?: { readonly lt: string } | { readonly gt: string } };
 }
 
-function keyset({ direction, cursor }: PageRequest<string>): Omit<Keyset, 'take'> {
-  const forward = direction === 'forward';
-  return {
-    orderBy: { id: forward ? 'desc' : 'asc' },
-    where: cursor === undefined ? {} : { id: forward ? { lt: cursor } : { gt: cursor } },
-  };
-}
-
 /** One statement per page, whatever it holds. */
 export async function readPage<Row, Item>(
   request: PageRequest<string>,
   find: (keyset: Keyset) => Promise<readonly Row[]>,
   itemOf: (row: Row) => Item,
 ): Promise<Page<Item>> {
-  if (request.cursor !== undefined && !isPossibleId(request.cursor)) return { rows: [], hasMore: false };
-  return readRows(request, (take) => find({ ...keyset(request), take }), itemOf);
+  const { direction, cursor } = request;
+  if (cursor !== undefined && !isPossibleId(cursor)) return { rows: [], hasMore: false };
+  const forward = direction === 'forward';
+  const orderBy = { id: forward ? 'desc' : 'asc' } as const;
+  const where = cursor === undefined ? {} : { id: forward ? { lt: cursor } : { gt: cursor } };
+  return readRows(request, (take) => find({ where, orderBy, take }), itemOf);
 }
 
 /** The same for rows in another order than that of their ids; `find` gets how many are wanted, one more than the page holds. */

@@ -42,11 +42,14 @@ export function createStoredEvents(
 
   /** All who ask at the same time are answered by one statement. */
   function load(id: CompletionId): Promise<Content> {
-    const pending = loading.get(id) ?? completions.find([id]).then(([completion]) => keep(requireContent(completion)));
-    loading.set(id, pending);
-    const forget = () => loading.delete(id);
-    pending.then(forget, forget);
-    return pending;
+    const pending = loading.get(id);
+    if (pending) return pending;
+    const started = completions
+      .find([id])
+      .then(([completion]) => keep(requireContent(completion)))
+      .finally(() => loading.delete(id));
+    loading.set(id, started);
+    return started;
   }
 
   return {
