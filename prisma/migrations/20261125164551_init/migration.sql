@@ -52,6 +52,7 @@ CREATE TABLE "api_keys" (
 -- CreateTable
 CREATE TABLE "quotas" (
     "subject_id" UUID NOT NULL,
+    "admitted_nanos" BIGINT NOT NULL DEFAULT 0,
     "requests_arrival_nanos" BIGINT NOT NULL DEFAULT 0,
     "tokens_arrival_nanos" BIGINT NOT NULL DEFAULT 0,
     "concurrent" INTEGER NOT NULL DEFAULT 0,

@@ -13,28 +13,29 @@ CREATE FUNCTION sluice_limits(p_api_key_id uuid, p_at timestamptz)
 RETURNS TABLE (scope text, name text, size bigint, used bigint, reserved bigint, resets_at timestamptz)
 LANGUAGE sql STABLE AS $$
   WITH moment AS (
-    SELECT (extract(epoch FROM p_at) * 1000000000)::bigint AS nanos,
-           (p_at AT TIME ZONE 'UTC')::date AS day,
+    SELECT (p_at AT TIME ZONE 'UTC')::date AS day,
            date_trunc('month', p_at AT TIME ZONE 'UTC')::date AS month
   ), subject AS (
     SELECT 'PROJECT' AS scope, p.requests_per_minute, p.tokens_per_minute, p.concurrent_completions,
-           p.tokens_per_day, p.tokens_per_month, p.cost_per_month, q.*
+           p.tokens_per_day, p.tokens_per_month, p.cost_per_month, q.*,
+           greatest((extract(epoch FROM p_at) * 1000000000)::bigint, q.admitted_nanos) AS nanos
     FROM api_keys k JOIN projects p ON p.id = k.project_id JOIN quotas q ON q.subject_id = p.id
     WHERE k.id = p_api_key_id
     UNION ALL
     SELECT 'API_KEY', k.requests_per_minute, k.tokens_per_minute, k.concurrent_completions,
-           k.tokens_per_day, k.tokens_per_month, k.cost_per_month, q.*
+           k.tokens_per_day, k.tokens_per_month, k.cost_per_month, q.*,
+           greatest((extract(epoch FROM p_at) * 1000000000)::bigint, q.admitted_nanos) AS nanos
     FROM api_keys k JOIN quotas q ON q.subject_id = k.id
     WHERE k.id = p_api_key_id
   )
   SELECT s.scope, l.name, l.size, l.used, l.reserved, l.resets_at
   FROM subject s CROSS JOIN moment m CROSS JOIN LATERAL (VALUES
     ('requestsPerMinute', s.requests_per_minute::bigint,
-      ceil(greatest(s.requests_arrival_nanos - m.nanos, 0)::numeric * s.requests_per_minute / 60000000000)::bigint, 0::bigint,
-      CASE WHEN s.requests_arrival_nanos > m.nanos THEN to_timestamp(s.requests_arrival_nanos / 1000000000.0) END),
+      ceil(greatest(s.requests_arrival_nanos - s.nanos, 0)::numeric * s.requests_per_minute / 60000000000)::bigint, 0::bigint,
+      CASE WHEN s.requests_arrival_nanos > s.nanos THEN to_timestamp(s.requests_arrival_nanos / 1000000000.0) END),
     ('tokensPerMinute', s.tokens_per_minute::bigint,
-      ceil(greatest(s.tokens_arrival_nanos - m.nanos, 0)::numeric * s.tokens_per_minute / 60000000000)::bigint, 0::bigint,
-      CASE WHEN s.tokens_arrival_nanos > m.nanos THEN to_timestamp(s.tokens_arrival_nanos / 1000000000.0) END),
+      ceil(greatest(s.tokens_arrival_nanos - s.nanos, 0)::numeric * s.tokens_per_minute / 60000000000)::bigint, 0::bigint,
+      CASE WHEN s.tokens_arrival_nanos > s.nanos THEN to_timestamp(s.tokens_arrival_nanos / 1000000000.0) END),
     ('concurrentCompletions', s.concurrent_completions::bigint, s.concurrent::bigint, s.concurrent::bigint, NULL::timestamptz),
     ('tokensPerDay', s.tokens_per_day,
       CASE WHEN s.day >= m.day THEN s.day_tokens_used + s.day_tokens_reserved ELSE 0 END,
@@ -71,7 +72,6 @@ RETURNS TABLE (
 LANGUAGE plpgsql AS $$
 DECLARE
   v_minute CONSTANT bigint := 60000000000;
-  v_at CONSTANT bigint := (extract(epoch FROM p_at) * 1000000000)::bigint;
   v_today CONSTANT date := (p_at AT TIME ZONE 'UTC')::date;
   v_this_month CONSTANT date := date_trunc('month', p_at AT TIME ZONE 'UTC')::date;
   v_names CONSTANT text[] := ARRAY[
@@ -107,7 +107,9 @@ BEGIN
     kq AS key_quota,
     -- A request that was under way at midnight may find the window already turned by a later one: it joins that.
     greatest(v_today, pq.day, kq.day) AS day,
-    greatest(v_this_month, pq.month, kq.month) AS month
+    greatest(v_this_month, pq.month, kq.month) AS month,
+    -- And for the buckets, it comes at the same moment as one that was made later and came before it.
+    greatest((extract(epoch FROM p_at) * 1000000000)::bigint, pq.admitted_nanos, kq.admitted_nanos) AS nanos
   INTO v
   FROM quotas pq JOIN projects p ON p.id = pq.subject_id, quotas kq JOIN api_keys k ON k.id = kq.subject_id
   WHERE pq.subject_id = p_project_id AND kq.subject_id = p_api_key_id
@@ -154,12 +156,12 @@ BEGIN
       v_per_max_token := p_n;
       CASE (v_place - 1) % 6
         WHEN 0 THEN
-          v_used := ceil(greatest(v_quota.requests_arrival_nanos - v_at, 0)::numeric * v_size / v_minute);
+          v_used := ceil(greatest(v_quota.requests_arrival_nanos - v.nanos, 0)::numeric * v_size / v_minute);
           v_resets := to_timestamp(v_quota.requests_arrival_nanos / 1000000000.0);
           v_fixed := 1;
           v_per_max_token := 0;
         WHEN 1 THEN
-          v_used := ceil(greatest(v_quota.tokens_arrival_nanos - v_at, 0)::numeric * v_size / v_minute);
+          v_used := ceil(greatest(v_quota.tokens_arrival_nanos - v.nanos, 0)::numeric * v_size / v_minute);
           v_resets := to_timestamp(v_quota.tokens_arrival_nanos / 1000000000.0);
         WHEN 2 THEN
           v_used := v_quota.concurrent;
@@ -220,16 +222,17 @@ BEGIN
   -- Times in a bucket are rounded down when taken and up when given back: a limit of k lets exactly k through.
   IF v.sizes[2] IS NOT NULL THEN
     v_project_nanos := floor(v_tokens::numeric * v_minute / v.sizes[2]);
-    v_project_end := greatest((v.project_quota).tokens_arrival_nanos, v_at) + v_project_nanos;
+    v_project_end := greatest((v.project_quota).tokens_arrival_nanos, v.nanos) + v_project_nanos;
   END IF;
   IF v.sizes[8] IS NOT NULL THEN
     v_key_nanos := floor(v_tokens::numeric * v_minute / v.sizes[8]);
-    v_key_end := greatest((v.key_quota).tokens_arrival_nanos, v_at) + v_key_nanos;
+    v_key_end := greatest((v.key_quota).tokens_arrival_nanos, v.nanos) + v_key_nanos;
   END IF;
 
   UPDATE quotas q SET
+    admitted_nanos = v.nanos,
     requests_arrival_nanos = coalesce(
-      greatest(q.requests_arrival_nanos, v_at) + v_minute / s.requests_per_minute, q.requests_arrival_nanos),
+      greatest(q.requests_arrival_nanos, v.nanos) + v_minute / s.requests_per_minute, q.requests_arrival_nanos),
     tokens_arrival_nanos = coalesce(s.bucket_end, q.tokens_arrival_nanos),
     concurrent = q.concurrent + 1,
     day = v.day,
