@@ -4,7 +4,7 @@ import type { ApiKeyId, AuditEventId, CompletionId, ProjectId } from '../../src/
 import type { Admission } from '../../src/contracts/stores/admission.ts';
 import type { ApiKey, NewApiKey } from '../../src/contracts/stores/api-keys.ts';
 import type { AuditEntry } from '../../src/contracts/stores/audit.ts';
-import type { Completion, CompletionRequest, Settlement } from '../../src/contracts/stores/completions.ts';
+import type { Checkpoint, Completion, CompletionRequest, Settlement } from '../../src/contracts/stores/completions.ts';
 import type { Limits } from '../../src/contracts/stores/projects.ts';
 import type { Store } from '../../src/contracts/stores/store.ts';
 import { type Database, openDatabase, type StoreOptions, storeOver } from '../../src/store/open.ts';
@@ -126,6 +126,20 @@ export function admissionOf(
     at,
     leaseUntil: after(at, 60),
     ...rest,
+  };
+}
+
+/** Of a completion that runs: five tokens so far. */
+export function checkpointOf(id: CompletionId, details: Partial<Checkpoint> = {}): Checkpoint {
+  return {
+    id,
+    epoch: 1,
+    choices: [{ index: 0, text: 'so far "\\" \u0000 {,} 🦊', finishReason: null, stopSequence: null }],
+    usage: { promptTokens: 10, cachedPromptTokens: 2, completionTokens: 5 },
+    firstTokenAt: after(noon, 1),
+    reservedSeq: 1_000,
+    textIndex: Uint8Array.of(0, 200, 255),
+    ...details,
   };
 }
 

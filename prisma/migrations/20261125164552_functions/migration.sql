@@ -1,7 +1,8 @@
 -- What a schema cannot say: admission, settlement and forgetting as functions, so that each is one statement: one round trip, one
 -- short transaction, and no moment at which another process could see half of it.
 --
--- Locks are always taken in this order: completion, project's quota, key's quota, roll-up, histogram.
+-- Locks are always taken in this order: completions by their ids, then project's quota, key's quota, roll-up and histogram, these four by
+-- project, then key.
 
 -- Two hot rows per request, updated in place; and room beside each completion for its start and its checkpoints.
 ALTER TABLE quotas SET (fillfactor = 50);

@@ -1,23 +1,10 @@
 import { expect, test } from 'vitest';
-import type { Checkpoint, CompletionStatus } from '../../../src/contracts/stores/completions.ts';
-import { admissionOf, admitted, after, noon, settlementOf, type TestStore } from '../../kit/store.ts';
+import type { CompletionStatus } from '../../../src/contracts/stores/completions.ts';
+import { admissionOf, admitted, after, checkpointOf, noon, settlementOf, type TestStore } from '../../kit/store.ts';
 
 const farFuture = new Date(8.64e15);
 
 export function completionsContract(opened: () => TestStore): void {
-  function checkpointOf(id: Checkpoint['id'], details: Partial<Checkpoint> = {}): Checkpoint {
-    return {
-      id,
-      epoch: 1,
-      choices: [{ index: 0, text: 'so far "\\" \u0000 {,} 🦊', finishReason: null, stopSequence: null }],
-      usage: { promptTokens: 10, cachedPromptTokens: 2, completionTokens: 5 },
-      firstTokenAt: after(noon, 1),
-      reservedSeq: 1_000,
-      textIndex: Uint8Array.of(0, 200, 255),
-      ...details,
-    };
-  }
-
   test('starts once', async () => {
     const { store, newKey } = opened();
     const { id } = await admitted(store, admissionOf(await newKey()));

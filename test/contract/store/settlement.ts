@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest';
 import type { CompletionId } from '../../../src/contracts/ids.ts';
-import { admissionOf, admitted, after, noon, settlementOf, type TestStore, unbilled } from '../../kit/store.ts';
+import { storeOver } from '../../../src/store/open.ts';
+import {
+  admissionOf,
+  admitted,
+  after,
+  checkpointOf,
+  noon,
+  settlementOf,
+  type TestStore,
+  unbilled,
+} from '../../kit/store.ts';
 
 const everyLimit = {
   requestsPerMinute: 1_000,
@@ -158,6 +168,50 @@ export function settlementContract(opened: () => TestStore): void {
       'API_KEY tokensPerMonth': 380n,
       'API_KEY tokensPerMinute': 380n,
     });
+  });
+
+  test('many that start, end and are checkpointed at the same time, from two processes, do not wait for each other in a circle', async () => {
+    const { store, database, newKey } = opened();
+    const stores = [store, storeOver(database)];
+    const keys = await Promise.all(Array.from({ length: 8 }, () => newKey({ limits: everyLimit })));
+    for (let round = 0; round < 2; round++) {
+      const admissions = Array.from({ length: 96 }, (_, i) =>
+        stores[i % 2]!.completions.admit(admissionOf(keys[i % 8]!)),
+      );
+      const ids = (await Promise.all(admissions)).flatMap((each) =>
+        each.type === 'admitted' ? [each.completion.id] : [],
+      );
+      const shuffled = [...ids].sort((a, b) => (a.slice(-4) < b.slice(-4) ? -1 : 1));
+      const checkpoints = async () => {
+        for (const order of [ids, [...ids].reverse(), shuffled]) {
+          await Promise.all(
+            stores.map(({ completions }, i) =>
+              completions.checkpoint(
+                (i === 0 ? order : [...order].reverse()).map((id) => checkpointOf(id)),
+                { until: after(noon, 60), waiting: shuffled },
+              ),
+            ),
+          );
+        }
+      };
+      await Promise.all([
+        checkpoints(),
+        ...shuffled.map((id, i) => stores[i % 2]!.completions.start(id, 1, noon)),
+        ...keys.map((key) => stores[round % 2]!.completions.admit(admissionOf(key))),
+      ]);
+      const endings = [shuffled, [...shuffled].reverse()].map((order, i) =>
+        Promise.all(
+          order.map((id) => stores[i]!.completions.finalise(settlementOf({ id, createdAt: noon, epoch: 1 }))),
+        ),
+      );
+      const [ended] = await Promise.all([...endings, checkpoints()]);
+      expect(ended!.every(({ status }) => status === 'SUCCEEDED')).toBe(true);
+    }
+    for (const key of keys) {
+      const limits = await store.usage.limits(key.id, noon);
+      // Beside the endings (18 tokens each) those that were admitted while the others started, which are still there.
+      expect(limits.find(({ name }) => name === 'tokensPerDay')).toMatchObject({ used: 2n * (12n * 18n + 30n) });
+    }
   });
 
   test('ending a completion that does not exist is a bug, not an outage', async () => {
