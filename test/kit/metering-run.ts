@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { generateSecret } from '../../src/lib/api-key-secret.ts';
+import { openDatabase } from '../../src/store/open.ts';
 import { endless } from './chaos.ts';
 import { type Client, createClient } from './client.ts';
 import { create } from './completions.ts';
+import { silentLog } from './database.ts';
 import { createKey, updateKey } from './keys.ts';
 import { type MeteredServer, startMeteredServer } from './metered-process.ts';
 import { compareWithRecords, type Metering, type MeteringSums } from './metering-proof.ts';
@@ -156,6 +158,8 @@ export async function runMetering(options: MeteringOptions): Promise<MeteringRep
       throw new Error(`${total} tokens are billed, ${TOKENS_PER_DAY} and ${TOKENS_PER_MONTH} counted by the limits`);
     }
     await requireExactRoom(server!.admin, client, apiKey!.id, sums.billedTokens, input());
+    await server![Symbol.asyncDispose]();
+    await requireNothingReserved({ dataDirectory, databaseUrl });
     return { ...sums, endings: counts, kills, reservedForSeconds, refusedWhileAway };
   } finally {
     await server![Symbol.asyncDispose]();
@@ -184,6 +188,25 @@ async function requireExactRoom(admin: Client, client: Client, id: string, used:
   if (beyond.code !== 'QUOTA_EXCEEDED') throw new Error(`a token more than there is was answered with ${beyond.code}`);
   const fitting = await create(client, { ...input, maxTokens });
   if (fitting.completion?.status !== 'SUCCEEDED') throw new Error(`what just fits was answered with ${fitting.code}`);
+}
+
+/** Whatever a quota can hold back, of projects as of keys. */
+async function requireNothingReserved(options: Pick<MeteringOptions, 'dataDirectory' | 'databaseUrl'>): Promise<void> {
+  await using database = await openDatabase({ ...options, log: silentLog });
+  const quotas = await database.prisma.quota.findMany({
+    select: {
+      subjectId: true,
+      concurrent: true,
+      dayTokensReserved: true,
+      monthTokensReserved: true,
+      monthCostReserved: true,
+    },
+  });
+  if (quotas.length === 0) throw new Error('there are no quotas');
+  for (const { subjectId, ...held } of quotas) {
+    const left = Object.entries(held).filter(([, amount]) => BigInt(amount) !== 0n);
+    if (left.length > 0) throw new Error(`${subjectId} still holds ${left.map((each) => each.join(' ')).join(', ')}`);
+  }
 }
 
 function scriptedInput(random: () => number): object {
