@@ -7,42 +7,90 @@ export interface ReplayedDelta {
   readonly choices: readonly { readonly index: number; readonly text: string; readonly tokens: number }[];
 }
 
+export interface ReplayableText {
+  readonly index: Uint8Array;
+  /** By choice. */
+  readonly texts: readonly string[];
+  readonly waypoints: readonly Waypoint[];
+}
+
+/** Where a replay can begin without reading what is before: the start of an event, and how far each choice's text had come. */
+interface Waypoint {
+  readonly place: TextIndexPlace;
+  readonly offsets: readonly number[];
+}
+
+/** What one walk through an index tells of it. */
+export interface TextIndexSurvey {
+  readonly waypoints: readonly Waypoint[];
+  /** By choice: the last seq that brought something of it. */
+  readonly lastSeqs: ReadonlyMap<number, number>;
+}
+
+/** In rows: what a replay reads in vain, at most. */
+const waypointDistance = 4_096;
+
+export function surveyTextIndex(index: Uint8Array): TextIndexSurvey {
+  const waypoints: Waypoint[] = [];
+  const lastSeqs = new Map<number, number>();
+  const offsets: number[] = [];
+  let place = textIndexStart;
+  let rows = 0;
+  for (let read = readTextIndexRow(index, place); read; read = readTextIndexRow(index, place)) {
+    const { seq, choice, textUnits } = read.row;
+    if (rows >= waypointDistance && seq !== place.seq) {
+      waypoints.push({ place, offsets: [...offsets] });
+      rows = 0;
+    }
+    rows += 1;
+    lastSeqs.set(choice, seq);
+    offsets[choice] = (offsets[choice] ?? 0) + textUnits;
+    place = read.next;
+  }
+  return { waypoints, lastSeqs };
+}
+
 /**
  * Goes through a stored text once, from beyond a seq to the end. It knows where it is, and holds nothing of what it reads: that is
- * given anew for each step, always the same index and the same texts of the choices.
+ * given anew for each step, always the same text.
  */
 export interface TextReplay {
   /**
    * The next delta, merged as the log merges for a late reader; undefined at the end. How a choice finished is not in the index: it
    * belongs to the last delta that names the choice.
    */
-  next(index: Uint8Array, choiceTexts: readonly string[]): ReplayedDelta | undefined;
+  next(text: ReplayableText): ReplayedDelta | undefined;
 }
 
 type Choice = ReplayedDelta['choices'][number];
 
 export function createTextReplay(after: number): TextReplay {
   let place = textIndexStart;
-  const offsets: number[] = [];
+  let offsets: number[] = [];
   const offsetOf = (choice: number) => offsets[choice] ?? 0;
 
   /** Several rows of one event may be of one choice. */
-  function piecesOf(rows: readonly TextIndexRow[], choiceTexts: readonly string[]): Choice[] {
+  function piecesOf(rows: readonly TextIndexRow[], texts: readonly string[]): Choice[] {
     const read: number[] = [];
     return rows.map(({ choice, textUnits, tokens }) => {
       const start = offsetOf(choice) + (read[choice] ?? 0);
       read[choice] = (read[choice] ?? 0) + textUnits;
-      return { index: choice, text: (choiceTexts[choice] ?? '').slice(start, start + textUnits), tokens };
+      return { index: choice, text: (texts[choice] ?? '').slice(start, start + textUnits), tokens };
     });
   }
 
   return {
-    next(index, choiceTexts) {
+    next({ index, texts, waypoints }) {
+      const waypoint = place === textIndexStart && waypoints.findLast(({ place: { seq } }) => seq <= after);
+      if (waypoint) {
+        place = waypoint.place;
+        offsets = [...waypoint.offsets];
+      }
       const merger = createChoiceMerger<Choice>();
       let lastSeq: number | undefined;
       for (let event = readEvent(index, place); event; event = readEvent(index, place)) {
         if (event.seq > after) {
-          const choices = piecesOf(event.rows, choiceTexts);
+          const choices = piecesOf(event.rows, texts);
           if (lastSeq !== undefined && !merger.fits(choices)) break;
           merger.add(choices);
           lastSeq = event.seq;

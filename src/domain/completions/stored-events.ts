@@ -4,8 +4,7 @@ import type { CompletionId } from '../../contracts/ids.ts';
 import type { Completion, CompletionChoice, CompletionStore } from '../../contracts/stores/completions.ts';
 import type { LogEvent } from '../../contracts/token-log.ts';
 import { createPullIterator, type PullIterator, type ReadyIterator } from '../../lib/pull-iterator.ts';
-import { readTextIndex } from '../../lib/text-index.ts';
-import { createTextReplay, type ReplayedDelta } from '../../lib/text-replay.ts';
+import { createTextReplay, type ReplayableText, type ReplayedDelta, surveyTextIndex } from '../../lib/text-replay.ts';
 import { terminalEventOf } from './settle.ts';
 
 /** What late readers of a log would have got, rebuilt from the store. */
@@ -68,7 +67,7 @@ export function createStoredEvents(
           take() {
             const content = isOver ? undefined : (atHand ?? contents.get(id));
             if (!content) return undefined;
-            const delta = replay.next(content.textIndex, content.texts);
+            const delta = replay.next(content);
             if (delta) return deltaEvent(content, delta);
             isOver = true;
             return content.terminal;
@@ -91,9 +90,7 @@ export function createStoredEvents(
   };
 }
 
-interface Content {
-  readonly textIndex: Uint8Array;
-  readonly texts: readonly string[];
+interface Content extends ReplayableText {
   readonly endings: ReadonlyMap<number, Ending>;
   readonly terminal: LogEvent;
 }
@@ -105,13 +102,14 @@ interface Ending extends Pick<CompletionChoice, 'finishReason' | 'stopSequence'>
 
 function contentOf(completion: Completion): Content {
   const { choices, textIndex } = requireContent(completion);
+  const { waypoints, lastSeqs } = surveyTextIndex(textIndex);
   const endings = new Map<number, Ending>();
-  for (const { choice, seq } of readTextIndex(textIndex)) {
+  for (const [choice, seq] of lastSeqs) {
     const { finishReason = null, stopSequence = null } = choices[choice] ?? {};
     endings.set(choice, { seq, finishReason, stopSequence });
   }
   const terminal = { ...terminalEventOf(completion), seq: completion.lastSeq, at: momentOf(completion) };
-  return { textIndex, texts: choices.map(({ text }) => text), endings, terminal };
+  return { index: textIndex, texts: choices.map(({ text }) => text), waypoints, endings, terminal };
 }
 
 function momentOf({ finishedAt, createdAt }: Completion): Date {
@@ -132,8 +130,8 @@ function deltaEvent({ endings, terminal }: Content, { seq, choices }: ReplayedDe
   };
 }
 
-function bytesOf({ textIndex, texts }: Content): number {
-  return texts.reduce((bytes, text) => bytes + text.length * 2, textIndex.length + 1_000);
+function bytesOf({ index, texts }: Content): number {
+  return texts.reduce((bytes, text) => bytes + text.length * 2, index.length + 1_000);
 }
 
 type WithContent = Completion & {

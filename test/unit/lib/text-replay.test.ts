@@ -5,12 +5,13 @@ import type { CompletionId } from '../../../src/contracts/ids.ts';
 import type { ChoiceDelta } from '../../../src/contracts/inference.ts';
 import type { LogEvent } from '../../../src/contracts/token-log.ts';
 import { createTextIndexBuilder } from '../../../src/lib/text-index.ts';
-import { createTextReplay, type ReplayedDelta } from '../../../src/lib/text-replay.ts';
+import { createTextReplay, type ReplayedDelta, surveyTextIndex } from '../../../src/lib/text-replay.ts';
 
 function replayed(index: Uint8Array, texts: readonly string[], after: number): ReplayedDelta[] {
   const replay = createTextReplay(after);
   const deltas: ReplayedDelta[] = [];
-  for (let delta = replay.next(index, texts); delta; delta = replay.next(index, texts)) deltas.push(delta);
+  const text = { index, texts, waypoints: surveyTextIndex(index).waypoints };
+  for (let delta = replay.next(text); delta; delta = replay.next(text)) deltas.push(delta);
   return deltas;
 }
 
@@ -59,4 +60,30 @@ test('a replay equals what a late reader of the live log gets, from any offset',
     }),
     { numRuns: 100 },
   );
+});
+
+test('a replay from far into a long text reads little of what is before, and says the same', () => {
+  const builder = createTextIndexBuilder();
+  const texts = ['', ''];
+  const last = 20_000;
+  for (let seq = 2; seq <= last; seq++) {
+    // Events of one choice, and of both.
+    for (const choice of seq % 3 === 0 ? [0, 1] : [seq % 2]) {
+      const text = `${choice}:${seq} `;
+      texts[choice] += text;
+      builder.add({ seq, choice, textUnits: text.length, tokens: 1 });
+    }
+  }
+  const index = builder.toBytes();
+  const { waypoints, lastSeqs } = surveyTextIndex(index);
+  expect(Object.fromEntries(lastSeqs)).toEqual({ 0: last, 1: 19_999 });
+  expect(waypoints.length).toBeGreaterThan(4);
+  const seqs = waypoints.map(({ place }) => place.seq);
+  for (const after of [0, 1, 2, ...seqs.flatMap((seq) => [seq - 1, seq, seq + 1]), last - 1, last]) {
+    const replay = createTextReplay(after);
+    const all: ReplayedDelta[] = [];
+    const text = { index, texts, waypoints: [] };
+    for (let delta = replay.next(text); delta; delta = replay.next(text)) all.push(delta);
+    expect(replayed(index, texts, after)).toEqual(all);
+  }
 });
