@@ -80,3 +80,13 @@ export function openInference(
   });
   return Object.assign(inference, { logged });
 }
+
+/**
+ * Within what an engine that died is to be back: five seconds, or three times a load that nothing disturbs where this machine is too
+ * busy for that. Loads the models to see.
+ */
+export async function promisedBackMilliseconds(inference: LocalInference): Promise<number> {
+  const began = performance.now();
+  await inference.preload();
+  return Math.max(5_000, 3 * (performance.now() - began));
+}

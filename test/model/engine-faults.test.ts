@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { InferencePart } from '../../src/contracts/inference.ts';
 import type { LocalInference } from '../../src/inference/create-inference.ts';
 import { generate, job } from '../kit/generate.ts';
-import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+import { modelConfig, modelsAtHand, openInference, promisedBackMilliseconds } from '../kit/models.ts';
 import { greedy } from '../kit/sampling.ts';
 import { isAlive } from '../kit/server-process.ts';
 
@@ -16,17 +16,18 @@ const [model] = modelsAtHand();
 
 /** The promises: after the death of an engine what ran on it has failed, it is back, and after that of the host nothing is left. */
 const failedMilliseconds = 1_000;
-const backMilliseconds = 5_000;
 const goneMilliseconds = 5_000;
 
 describe.skipIf(model === undefined)('engine processes that fail', () => {
   const config = modelConfig(model!, { contextSize: 16_384, sequences: 2 });
   let directory: string;
   let prompt: readonly number[];
+  let backMilliseconds: number;
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'sluice-engine-'));
     await using inference = openInference([config]);
+    backMilliseconds = await promisedBackMilliseconds(inference);
     prompt = (await inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' })).tokens;
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
@@ -107,11 +108,11 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
   });
 
   it('does not take a long prompt for a hang', async () => {
-    await using inference = openInference([config], { timing: { hangSeconds: 0.6 } });
+    await using inference = openInference([config], { timing: { hangSeconds: 1.2 } });
     await inference.preload();
-    const long = Array.from({ length: 5000 }, (_, index) => prompt[1 + (index % (prompt.length - 1))]!);
+    const long = Array.from({ length: 5_000 }, (_, index) => prompt[1 + (index % (prompt.length - 1))]!);
     const { usage } = await generate(inference, job(config.name, long, { maxTokens: 2 }));
-    expect(usage.promptTokens).toBe(5000);
+    expect(usage.promptTokens).toBe(5_000);
     expect(inference.logged.filter(({ message }) => /engine .* killed/u.test(message))).toEqual([]);
   });
 
