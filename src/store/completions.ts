@@ -12,8 +12,8 @@ import { checkpointAll, type Start, startAll } from './running.ts';
 import { settleAll } from './settlement.ts';
 
 /** Of one statement and commit: enough to share what these cost, few enough that nobody waits long for the others. */
-const most = 32;
-/** Characters of one completion's text. */
+const mostTogether = 32;
+/** In UTF-16 units, of all choices of a completion. */
 const longText = 65_536;
 
 export interface CompletionStoreOptions {
@@ -24,7 +24,7 @@ export interface CompletionStoreOptions {
 export function createCompletions(prisma: PrismaClient, { shared }: CompletionStoreOptions): CompletionStore {
   const batches = {
     underWay: shared ? 2 : 1,
-    most,
+    most: mostTogether,
     concernsAll: (error: unknown) => asUnavailable(error, '') !== undefined,
   };
   const admit = createBatcher((admissions: readonly Admission[]) => admitAll(prisma, admissions), batches);

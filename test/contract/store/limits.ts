@@ -109,15 +109,15 @@ export function limitsContract(opened: () => TestStore): void {
   });
 
   test.each([
-    ['requestsPerMinute', { requestsPerMinute: 2 }],
-    ['tokensPerMinute', { tokensPerMinute: 60 }],
-  ])('%s: a request that comes to the store after a later one finds the same room', async (_name, limits) => {
+    ['requestsPerMinute', { requestsPerMinute: 2 }, 2n],
+    ['tokensPerMinute', { tokensPerMinute: 60 }, 60n],
+  ])('%s: a request that comes to the store after a later one finds the same room', async (_name, limits, whole) => {
     const { store, newKey } = opened();
     const key = await newKey({ limits });
     await admitted(store, admissionOf(key, { at: after(noon, 0.02) }));
     await admitted(store, admissionOf(key, { at: after(noon, 0.01) }));
-    expect(await refused(store, admissionOf(key))).toMatchObject({ used: Object.values(limits).map(BigInt)[0] });
-    expect(await store.usage.limits(key.id, noon)).toMatchObject([{ used: Object.values(limits).map(BigInt)[0] }]);
+    expect(await refused(store, admissionOf(key))).toMatchObject({ used: whole });
+    expect(await store.usage.limits(key.id, noon)).toMatchObject([{ used: whole }]);
   });
 
   test('windows are UTC days and months of the moment of admission', async () => {
