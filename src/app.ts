@@ -21,6 +21,7 @@ import { createCompletions } from './domain/completions/completions.ts';
 import { createCompletionCreator } from './domain/completions/create.ts';
 import { createCreations } from './domain/completions/creations.ts';
 import { createReadEvents } from './domain/completions/events.ts';
+import { createJustEnded } from './domain/completions/just-ended.ts';
 import { createLaunch } from './domain/completions/launch.ts';
 import { createQueueReports } from './domain/completions/queue-reports.ts';
 import { createRecovery } from './domain/completions/recovery.ts';
@@ -121,7 +122,17 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   const checkpoints = opened.use(
     createCheckpoints({ completions, lossMilliseconds: streams.checkpointMilliseconds, leaseSeconds, logger }),
   );
-  const settle = createSettle({ completions, log, checkpoints, abandonment, signals, logger, signal: giveUp.signal });
+  const justEnded = createJustEnded();
+  const settle = createSettle({
+    completions,
+    log,
+    checkpoints,
+    abandonment,
+    justEnded,
+    signals,
+    logger,
+    signal: giveUp.signal,
+  });
   const creations = createCreations(completions);
   const launch = createLaunch({ log, checkpoints, abandonment });
   const models = createModels(inference);
@@ -132,7 +143,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   let runner: Runner | undefined;
   return {
     services: {
-      completions: createCompletions({ create, readEvents, completions, jobs }),
+      completions: createCompletions({ create, readEvents, completions, justEnded, jobs }),
       models,
       pool: createPool({ inference, jobs, models, audit: store.audit }),
       keys,

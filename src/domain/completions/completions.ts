@@ -13,6 +13,7 @@ import { type Principal, requireScope, seesProject, visibleProject } from '../ac
 import { requireStorable } from '../text.ts';
 import type { CreateCompletion } from './create.ts';
 import type { CompletionEvents, ReadEvents } from './events.ts';
+import type { JustEnded } from './just-ended.ts';
 import { createProgress } from './progress.ts';
 import { isFinal } from './settle.ts';
 
@@ -40,19 +41,24 @@ export interface CompletionsOptions {
   readonly create: CreateCompletion;
   readonly readEvents: ReadEvents;
   readonly completions: CompletionStore;
+  readonly justEnded: Pick<JustEnded, 'get'>;
   readonly jobs: Jobs;
 }
 
 /** Only the end is of interest: a reader that waits beyond any event is handed nothing until then. */
 const beyondAnyEvent = Number.MAX_SAFE_INTEGER;
 
-export function createCompletions({ create, readEvents, completions, jobs }: CompletionsOptions): Completions {
+export function createCompletions(options: CompletionsOptions): Completions {
+  const { create, readEvents, completions, justEnded, jobs } = options;
+
   async function find(
     principal: Principal,
     ids: readonly CompletionId[],
   ): Promise<readonly (Completion | undefined)[]> {
     requireScope(principal, 'COMPLETIONS');
-    const byId = new Map((await completions.find(ids)).map((completion) => [completion.id, completion]));
+    const byId = new Map(ids.map((id) => [id, justEnded.get(id)]));
+    const asked = ids.filter((id) => !byId.get(id));
+    for (const stored of asked.length > 0 ? await completions.find(asked) : []) byId.set(stored.id, stored);
     return ids.map((id) => {
       const completion = byId.get(id);
       return completion && seesProject(principal, completion.projectId) ? completion : undefined;

@@ -8,6 +8,7 @@ import type { TerminalEvent, TokenLog } from '../../contracts/token-log.ts';
 import { retryWithBackoff } from '../../lib/retry.ts';
 import type { Abandonment } from './abandonment.ts';
 import type { Checkpoints } from './checkpoints.ts';
+import type { JustEnded } from './just-ended.ts';
 
 /**
  * Ends completions, in the one order that a crash cannot take back: first the store's transaction (final text, usage record,
@@ -20,6 +21,7 @@ export interface SettleOptions {
   readonly log: TokenLog;
   readonly checkpoints: Checkpoints;
   readonly abandonment: Abandonment;
+  readonly justEnded: Pick<JustEnded, 'add'>;
   readonly signals: Signals;
   readonly logger: Logger;
   /** Aborts when this process gives up waiting for the database; the lease's end settles what is left. */
@@ -27,7 +29,7 @@ export interface SettleOptions {
 }
 
 export function createSettle(options: SettleOptions): Settle {
-  const { completions, log, checkpoints, abandonment, signals, logger, signal } = options;
+  const { completions, log, checkpoints, abandonment, justEnded, signals, logger, signal } = options;
   return async (settlement) => {
     let completion: Completion;
     try {
@@ -45,6 +47,7 @@ export function createSettle(options: SettleOptions): Settle {
       checkpoints.remove(settlement.id);
       abandonment.forget(settlement.id);
     }
+    if (isFinal(completion)) justEnded.add(completion);
     // The store's word counts: where somebody else ended it first, readers get that ending.
     await log.finalise(completion.id, settlement.epoch, terminalEventOf(completion), completion.lastSeq);
     signals.publish({ type: 'usage-recorded', projectId: completion.projectId, completionId: completion.id });

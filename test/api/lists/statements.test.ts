@@ -7,6 +7,7 @@ import { createKey, listKeys } from '../../kit/keys.ts';
 import { auditEvents, changeProject, listProjects } from '../../kit/projects.ts';
 import { recordStatements } from '../../kit/statements.ts';
 import { usageRecords } from '../../kit/usage.ts';
+import { waitFor } from '../../kit/wait-for.ts';
 
 const rows = 100;
 let app: TestApp;
@@ -42,6 +43,12 @@ beforeAll(async () => {
     (await auditEvents(app.admin, {}, page.first)).map(({ id }) => id),
   ];
   ids = Array.from({ length: page.first }, (_, index) => lists.map((list) => list[index]!)).flat();
+  // What has just ended is known without a statement.
+  await waitFor('the newest completion to be asked for in the database', async () => {
+    using recorded = recordStatements();
+    await app.admin.execute('query ($id: ID!) { completion(id: $id) { status } }', { id: lists[1]![0] });
+    return recorded.statements.length > 0;
+  });
 }, 300_000);
 afterAll(() => app?.[Symbol.asyncDispose]());
 

@@ -4,6 +4,7 @@ import { createMemoryTokenLog } from '../../../../src/bus/memory/token-log.ts';
 import type { CompletionId } from '../../../../src/contracts/ids.ts';
 import type { Completion, CompletionStore, Settlement } from '../../../../src/contracts/stores/completions.ts';
 import { StoreUnavailableError } from '../../../../src/contracts/stores/store.ts';
+import { createJustEnded } from '../../../../src/domain/completions/just-ended.ts';
 import { createSettle } from '../../../../src/domain/completions/settle.ts';
 import { silentLogger } from '../../../../src/logger.ts';
 
@@ -34,6 +35,7 @@ async function open(finalise: (attempt: number) => Promise<Completion>) {
     log,
     checkpoints: { remove: () => calls.push('lease let go') } as never,
     abandonment: { forget: () => calls.push('readers forgotten') } as never,
+    justEnded: createJustEnded(),
     signals: createMemorySignals(),
     logger: silentLogger,
     signal: new AbortController().signal,
