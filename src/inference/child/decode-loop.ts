@@ -3,6 +3,7 @@ import type { ChoicePiece, ChoiceRequest } from '../protocol.ts';
 import { createDetokeniser, type Detokeniser } from '../text/detokeniser.ts';
 import { createStopMatcher, type StopMatcher } from '../text/stop-matcher.ts';
 import type { BatchEntry, Decoder, Sampler, Vocabulary } from './decoder.ts';
+import { promptRoom } from './prompt-room.ts';
 import { type CachedSequence, chooseSequence } from './sequence-cache.ts';
 
 /**
@@ -45,9 +46,6 @@ interface Choice {
   sampled: number;
   cancelled: boolean;
 }
-
-/** While answers are running, a prompt is evaluated in chunks no longer than this, so that no stream stalls behind one. */
-const promptChunkBesideAnswers = 128;
 
 export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, events: DecodeLoopEvents): DecodeLoop {
   const sequences = Array.from({ length: decoder.sequences }, (_, sequence): Sequence => {
@@ -101,8 +99,11 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
     const answering = busy.filter((sequence) => sequence.choice!.sampled > 0);
     const prefilling = busy.filter((sequence) => sequence.choice!.sampled === 0);
     prefilling.sort((a, b) => a.lastUse - b.lastUse);
-    let room = decoder.batchSize - answering.length;
-    if (answering.length > 0) room = Math.min(room, promptChunkBesideAnswers);
+    let room = promptRoom(
+      decoder.batchSize,
+      answering.length,
+      prefilling.map(({ choice }) => choice!.pending.length),
+    );
     const plan: { sequence: Sequence; entry: BatchEntry }[] = [];
     for (const sequence of [...answering, ...prefilling]) {
       const { pending, sampled, sampler } = sequence.choice!;

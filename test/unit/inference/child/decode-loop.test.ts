@@ -88,6 +88,30 @@ describe('decode loop', () => {
     }
   });
 
+  it('lets a burst begin together, in whole batches, beside the few that are answering', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 17, batchSize: 512, contextSize: 2048 });
+    loop.generate(request(0, { promptTokens: [0], maxTokens: 20 }));
+    await recorded.until(() => recorded.tokens(0) === 1);
+    const burst = Array.from({ length: 16 }, (_, i) => i + 1);
+    for (const id of burst) loop.generate(request(id, { promptTokens: Array<number>(100).fill(id), maxTokens: 8 }));
+    await recorded.untilEnded(0, ...burst);
+    const prompts = decoder.steps.map(sizes).map((step) => step.filter((size) => size > 1));
+    // Five and a part of the next fit beside the one that is answering; then six of those that are left.
+    const chunks = prompts.filter((step) => step.length > 0).map((step) => step.reduce((sum, size) => sum + size, 0));
+    expect(chunks).toEqual([511, 506, 501, 82]);
+  });
+
+  it('evaluates prompts in short chunks where few can begin beside many that are answering', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 12, batchSize: 512, contextSize: 2048 });
+    const many = Array.from({ length: 10 }, (_, i) => i + 1);
+    for (const id of many) loop.generate(request(id, { promptTokens: [id], maxTokens: 20 }));
+    await recorded.until(() => many.every((id) => recorded.tokens(id) >= 1));
+    for (const id of [11, 12]) loop.generate(request(id, { promptTokens: Array<number>(200).fill(id), maxTokens: 1 }));
+    await recorded.untilEnded(...many, 11, 12);
+    const chunks = decoder.steps.map((step) => sizes(step).reduce((sum, size) => sum + (size > 1 ? size : 0), 0));
+    expect(chunks.filter((chunk) => chunk > 0)).toEqual([128, 128, 128, 16]);
+  });
+
   it('evaluates a prompt that is longer than a batch', async () => {
     const { loop, recorded, decoder } = open({ batchSize: 4 });
     loop.generate(request(1, { promptTokens: [9, 9, 9, 9, 9, 9, 9, 9, 1], maxTokens: 1 }));
