@@ -1,5 +1,5 @@
 import type { LimitState } from '../contracts/stores/admission.ts';
-import type { Limits } from '../contracts/stores/projects.ts';
+import type { Limits } from '../contracts/stores/limits.ts';
 import { builder } from './builder.ts';
 import { LimitNameEnum, LimitScopeEnum } from './enums.ts';
 import { limitAmount } from './user-errors.ts';

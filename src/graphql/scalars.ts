@@ -1,5 +1,5 @@
 import { GraphQLError, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
-import type { JsonValue } from '../contracts/stores/completions.ts';
+import type { JsonValue } from '../contracts/json.ts';
 import { builder } from './builder.ts';
 import { formatDecimal, parseDecimal } from './money.ts';
 

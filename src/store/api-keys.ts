@@ -1,7 +1,7 @@
 import type { ApiKeyId, ProjectId } from '../contracts/ids.ts';
+import type { JsonValue } from '../contracts/json.ts';
 import type { ApiKey, ApiKeyChanges, ApiKeyOutcome, ApiKeyStore } from '../contracts/stores/api-keys.ts';
 import type { AuditEntry } from '../contracts/stores/audit.ts';
-import type { JsonValue } from '../contracts/stores/completions.ts';
 import { auditRow } from './audit.ts';
 import type { Prisma, PrismaClient, ApiKey as Row } from './generated/client.ts';
 import { limitsOf, shownLimits } from './limits.ts';

@@ -1,6 +1,6 @@
 import type { ApiKeyId, AuditEventId, ProjectId } from '../contracts/ids.ts';
+import type { JsonValue } from '../contracts/json.ts';
 import type { AuditEvent, AuditStore } from '../contracts/stores/audit.ts';
-import type { JsonValue } from '../contracts/stores/completions.ts';
 import { Prisma, type PrismaClient, type AuditEvent as Row } from './generated/client.ts';
 import { readPage } from './pages.ts';
 import { possibleIds } from './rows.ts';

@@ -1,7 +1,8 @@
 import type { CompletionError } from '../contracts/errors.ts';
 import type { ApiKeyId, CompletionId, ProjectId } from '../contracts/ids.ts';
 import type { Sampling } from '../contracts/inference.ts';
-import type { Completion, CompletionChoice, CompletionRequest, JsonValue } from '../contracts/stores/completions.ts';
+import type { JsonValue } from '../contracts/json.ts';
+import type { Completion, CompletionChoice, CompletionRequest } from '../contracts/stores/completions.ts';
 import type { Completion as CompletionRow } from './generated/client.ts';
 
 export type { CompletionRow };

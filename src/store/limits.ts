@@ -1,5 +1,5 @@
-import type { JsonValue } from '../contracts/stores/completions.ts';
-import type { Limits } from '../contracts/stores/projects.ts';
+import type { JsonValue } from '../contracts/json.ts';
+import type { Limits } from '../contracts/stores/limits.ts';
 
 /** The columns of limits, the same on projects and keys. */
 export function limitsOf(row: Limits): Limits {

@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import type { ProjectId } from '../contracts/ids.ts';
+import type { JsonValue } from '../contracts/json.ts';
 import type { AuditEntry } from '../contracts/stores/audit.ts';
-import type { JsonValue } from '../contracts/stores/completions.ts';
 import type { Project, ProjectOutcome, ProjectStore } from '../contracts/stores/projects.ts';
 import { auditRow } from './audit.ts';
 import { Prisma, type PrismaClient, type Project as ProjectRow } from './generated/client.ts';

@@ -5,7 +5,7 @@ import type { Admission } from '../../src/contracts/stores/admission.ts';
 import type { ApiKey, NewApiKey } from '../../src/contracts/stores/api-keys.ts';
 import type { AuditEntry } from '../../src/contracts/stores/audit.ts';
 import type { Checkpoint, Completion, CompletionRequest, Settlement } from '../../src/contracts/stores/completions.ts';
-import type { Limits } from '../../src/contracts/stores/projects.ts';
+import type { Limits } from '../../src/contracts/stores/limits.ts';
 import type { Store } from '../../src/contracts/stores/store.ts';
 import { type Database, openDatabase, type StoreOptions, storeOver } from '../../src/store/open.ts';
 import { silentLog } from './database.ts';

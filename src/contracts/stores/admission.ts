@@ -1,7 +1,8 @@
 import type { LimitName, LimitScope } from '../errors.ts';
 import type { ApiKeyId, CompletionId, ProjectId } from '../ids.ts';
 import type { ModelPrice } from '../inference.ts';
-import type { Completion, CompletionMode, CompletionRequest, JsonValue } from './completions.ts';
+import type { JsonValue } from '../json.ts';
+import type { Completion, CompletionMode, CompletionRequest } from './completions.ts';
 
 export interface Admission {
   readonly id: CompletionId;

@@ -1,6 +1,6 @@
 import type { ApiKeyId, ProjectId } from '../ids.ts';
 import type { AuditEntry } from './audit.ts';
-import type { Limits } from './projects.ts';
+import type { Limits } from './limits.ts';
 import type { Page, PageRequest } from './store.ts';
 
 export const scopes = ['COMPLETIONS', 'EMBEDDINGS', 'MODELS_READ', 'USAGE_READ', 'ADMIN'] as const;

@@ -1,5 +1,5 @@
 import type { ApiKeyId, AuditEventId, ProjectId } from '../ids.ts';
-import type { JsonValue } from './completions.ts';
+import type { JsonValue } from '../json.ts';
 import type { Page, PageRequest } from './store.ts';
 
 /** What an administrative change writes, in its own transaction where it changes the store. Never holds a secret, a prompt or an output. */

@@ -1,6 +1,7 @@
 import type { CompletionError } from '../errors.ts';
 import type { ApiKeyId, CompletionId, ProjectId } from '../ids.ts';
 import type { ChatMessage, FinishReason, InferenceUsage, Sampling } from '../inference.ts';
+import type { JsonValue } from '../json.ts';
 import type { Admission, AdmissionOutcome } from './admission.ts';
 import type { Page, PageRequest } from './store.ts';
 
@@ -16,8 +17,6 @@ export type CompletionStatus = (typeof completionStatuses)[number];
 
 export const completionModes = ['WAIT', 'STREAM', 'BACKGROUND'] as const;
 export type CompletionMode = (typeof completionModes)[number];
-
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** What was asked, checked and complete with defaults: enough to run it again from the store. */
 export interface CompletionRequest {

@@ -1,16 +1,7 @@
 import type { ProjectId } from '../ids.ts';
 import type { AuditEntry } from './audit.ts';
+import type { Limits } from './limits.ts';
 import type { Page, PageRequest } from './store.ts';
-
-export interface Limits {
-  readonly requestsPerMinute: number | null;
-  readonly tokensPerMinute: number | null;
-  readonly concurrentCompletions: number | null;
-  readonly tokensPerDay: bigint | null;
-  readonly tokensPerMonth: bigint | null;
-  /** 10⁻⁹ of the configured currency. */
-  readonly costPerMonth: bigint | null;
-}
 
 export interface Project {
   readonly id: ProjectId;

@@ -35,7 +35,6 @@ export interface PageRequest<RowId extends string> {
 }
 
 /** Rows are newest first in either direction; `hasMore` speaks of the direction of reading. */
-
 export interface Page<Row> {
   readonly rows: readonly Row[];
   readonly hasMore: boolean;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { ChatMessage, PromptInput, Sampling } from '../../contracts/inference.ts';
-import { type CompletionMode, completionModes, type JsonValue } from '../../contracts/stores/completions.ts';
+import type { JsonValue } from '../../contracts/json.ts';
+import { type CompletionMode, completionModes } from '../../contracts/stores/completions.ts';
 import { holdsMoreValues } from '../../lib/holds-more-values.ts';
 import { invalidInput, parseInput } from '../parse-input.ts';
 import { storableText, text } from '../text.ts';

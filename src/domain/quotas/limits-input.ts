@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Limits } from '../../contracts/stores/projects.ts';
+import type { Limits } from '../../contracts/stores/limits.ts';
 
 const count = z.int().min(1).max(2_147_483_647).nullish();
 /** As large as a column of the database takes. */
