@@ -7,6 +7,7 @@ import { DomainError } from '../contracts/errors.ts';
 import { createFetchedFiles } from './fetched-files.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { Log } from './protocol.ts';
+import { createReportOnce } from './report-once.ts';
 import { withoutFolders } from './without-folders.ts';
 
 export interface ModelSources {
@@ -27,6 +28,7 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
   const downloads = new Map<string, Promise<string>>();
   const checked = new Map<string, string>();
   const fetched = createFetchedFiles(options.modelsDirectory);
+  const report = createReportOnce(options.log);
 
   async function locate(model: ModelConfig, signal: AbortSignal): Promise<string> {
     const { source } = model;
@@ -84,11 +86,12 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
       try {
         path = await locate(model, signal);
         await check(model, path);
+        report.well(model.name);
         return path;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         const reason = error instanceof Error ? error.message : String(error);
-        options.log('error', `model ${model.name} cannot be read: ${reason}`);
+        report.wrong(model.name, `model ${model.name} cannot be read: ${reason}`);
         const shown = withoutFolders(reason, options.modelsDirectory, dirname(path));
         throw new DomainError('MODEL_UNAVAILABLE', `The model ${model.name} cannot be read: ${shown}.`, {
           retryAfterSeconds: 5,

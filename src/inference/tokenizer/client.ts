@@ -5,6 +5,7 @@ import { siblingEntry } from '../../lib/sibling-entry.ts';
 import { abortable, type Settle } from '../abortable.ts';
 import { type Child, type Environment, startChild } from '../child-process.ts';
 import type { FromTokenizer, Log, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
+import { createReportOnce } from '../report-once.ts';
 import { withoutFolders } from '../without-folders.ts';
 
 export type UntokenizedPrompt = Exclude<PromptInput, { readonly type: 'tokens' }>;
@@ -39,6 +40,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
   const pending = new Map<number, PendingRequest>();
   const opening = new Set<string>();
   const deadly = new Map<string, { readonly message: string; readonly until: number }>();
+  const report = createReportOnce(options.log);
   let child: Child<ToTokenizer> | undefined;
   let lastRequestId = 0;
   let disposed = false;
@@ -58,6 +60,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
             return;
           case 'opened':
             opening.delete(message.modelPath);
+            report.well(message.modelPath);
             options.opened(message.modelPath, message.facts);
             return;
           case 'tokens':
@@ -93,7 +96,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
   }
 
   function unreadable(path: string, reason: string): void {
-    options.log('error', `${path} cannot be read: ${reason}`);
+    report.wrong(path, `${path} cannot be read: ${reason}`);
     options.unreadable(path, shownReason(path, reason));
   }
 
