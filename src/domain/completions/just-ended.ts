@@ -13,22 +13,26 @@ export interface JustEnded {
 
 const milliseconds = 1_000;
 const most = 64;
-/** In UTF-16 units, of all choices: a longer one is not kept, whoever wants it asks the store. */
-const longText = 65_536;
+/** In UTF-16 units, of prompt and answers: who wants one that is longer asks the store. */
+const longest = 65_536;
 
 export function createJustEnded(now = () => performance.now()): JustEnded {
   const kept = new LRUCache<CompletionId, Completion>({
     max: most,
+    maxEntrySize: longest,
+    sizeCalculation: unitsOf,
     ttl: milliseconds,
     ttlResolution: 0,
     perf: { now },
   });
-
   return {
-    add(completion) {
-      const length = completion.choices?.reduce((sum, { text }) => sum + text.length, 0) ?? 0;
-      if (length <= longText) kept.set(completion.id, completion);
-    },
+    add: (completion) => kept.set(completion.id, completion),
     get: (id) => kept.get(id),
   };
+}
+
+function unitsOf({ choices, request }: Completion): number {
+  const texts = [request?.prompt, ...(request?.messages ?? []).map(({ content }) => content)];
+  for (const { text } of choices ?? []) texts.push(text);
+  return texts.reduce((units, text) => units + (text?.length ?? 0), 1 + (request?.tokens?.length ?? 0));
 }
