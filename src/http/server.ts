@@ -12,6 +12,8 @@ export interface HttpServerOptions {
   readonly port: number;
   /** After so long without traffic the operating system probes a connection; ten seconds later a half-open one is closed. */
   readonly keepAliveSeconds: number;
+  /** A connection that has not sent the whole head of a request so long after it was made, or after the request began, is closed. */
+  readonly headersSeconds?: number;
   /** Asked in order; nobody's request is a 404. */
   readonly handlers: readonly Handler[];
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -28,7 +30,7 @@ export class AddressInUseError extends Error {
 }
 
 export async function listen(options: HttpServerOptions): Promise<HttpServer> {
-  const { host, port, keepAliveSeconds, handlers, onUpgrade, onError } = options;
+  const { host, port, keepAliveSeconds, headersSeconds = 20, handlers, onUpgrade, onError } = options;
   const sockets = new Set<Socket>();
   const responses = createOpenWork();
 
@@ -39,7 +41,15 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
       .end('Not found. The API is at /graphql.\n');
   }
 
-  const transport = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveSeconds * 1_000 };
+  const transport = {
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveSeconds * 1_000,
+    // Streams stay open for as long as they have something to say; only a request's own arrival is timed.
+    headersTimeout: headersSeconds * 1_000,
+    requestTimeout: 60_000,
+    connectionsCheckingInterval: headersSeconds * 250,
+  };
   const server = createServer(transport, (request, response) => {
     response.once('close', responses.begin());
     response.once('finish', () => forgetRest(request));
@@ -49,8 +59,6 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
       else response.destroy();
     });
   });
-  // Streams stay open for as long as they have something to say; only a request's own arrival is timed.
-  server.requestTimeout = 60_000;
   server.on('upgrade', onUpgrade);
   server.on('connection', (socket) => {
     sockets.add(socket);
