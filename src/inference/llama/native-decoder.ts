@@ -1,6 +1,7 @@
 import type { LlamaContext, LlamaContextSequence } from 'node-llama-cpp';
 import type { Decoder, Sampler } from '../child/decoder.ts';
 import type { ChoiceSampling } from '../protocol.ts';
+import { nativeSeed } from './native-seed.ts';
 
 /**
  * The batch loop's way straight to the native context. The public `sequence.evaluate()` waits for each sequence's consumer
@@ -120,7 +121,7 @@ function samplerConfig(sampling: ChoiceSampling, contextSize: number): NativeSam
   const penalised = sampling.repeatPenalty !== 1 || sampling.presencePenalty !== 0 || sampling.frequencyPenalty !== 0;
   return {
     temperature: sampling.temperature,
-    seed: sampling.seed >>> 0,
+    seed: nativeSeed(sampling.seed),
     ...(sampling.topK > 0 && { topK: sampling.topK }),
     ...(sampling.topP < 1 && { topP: sampling.topP }),
     ...(sampling.minP > 0 && { minP: sampling.minP }),

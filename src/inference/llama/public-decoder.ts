@@ -7,6 +7,7 @@ import {
 } from 'node-llama-cpp';
 import type { BatchEntry, Decoder, Sampler } from '../child/decoder.ts';
 import type { ChoiceSampling } from '../protocol.ts';
+import { nativeSeed } from './native-seed.ts';
 
 /**
  * The same decoder on the library's public API alone: slower (the library forms the batches), for a version of it whose
@@ -77,7 +78,7 @@ function publicSampler(sampling: ChoiceSampling, context: LlamaContext): PublicC
       topP: sampling.topP,
       minP: sampling.minP,
       /** A sampler of the public API lives for one token: each token has its own place in the seed's series. */
-      seed: (sampling.seed + Math.imul(generated.length, 0x9e3779b1)) >>> 0,
+      seed: nativeSeed(sampling.seed + Math.imul(generated.length, 0x9e3779b1)),
       repeatPenalty: {
         punishTokens: generated,
         maxPunishTokens: context.contextSize,

@@ -116,6 +116,14 @@ describe('completions by the starter model', () => {
     expect(other.choices[0]!.text).not.toBe(drawn.choices[0]!.text);
   });
 
+  it('repeats the highest seed, which the library takes for none', async () => {
+    const input = { model: 'default', prompt, maxTokens: 24, temperature: 1.5, seed: 4_294_967_295 };
+    const texts = [];
+    for (let i = 0; i < 3; i++) texts.push((await complete(client, input)).choices[0]!.text);
+    expect(texts[0]).not.toBe('');
+    expect(texts).toEqual([texts[0], texts[0], texts[0]]);
+  });
+
   it('samples choice i with seed + i, and ends each choice by itself', async () => {
     const input = { model: 'default', prompt, maxTokens: 16, temperature: 1.5, seed: 4_294_967_295 };
     const many = await complete(client, { ...input, n: 3 });
