@@ -1,7 +1,7 @@
 /** llama.cpp's LLAMA_DEFAULT_SEED (llama.h): it draws a seed of its own for this one. */
 const drawsItsOwn = 0xff_ff_ff_ff;
-/** Far from it, so that the seeds of a completion's choices, which follow one another, stay different. */
-const standIn = 0x9e_37_79_b1;
+/** From the middle of the range: the seeds of a completion's choices, which follow one another, stay different. */
+const standIn = 0x7f_ff_ff_ff;
 
 /** The seed that llama.cpp is given, so that every seed repeats. */
 export function nativeSeed(seed: number): number {
