@@ -19,8 +19,9 @@ export interface TextIndexRow {
 export interface TextIndexBuilder {
   /** Rows come in the order of their seqs; several may share one. */
   add(row: TextIndexRow): void;
-  /** All rows so far. */
-  toBytes(): Uint8Array;
+  /** All rows so far, from the given byte on: the bytes of a builder's earlier and later rows joined are those of all. */
+  toBytes(from?: number): Uint8Array;
+  readonly byteLength: number;
 }
 
 /** Goes on after the rows of an earlier index where one is given. */
@@ -62,7 +63,10 @@ export function createTextIndexBuilder(earlier?: Uint8Array): TextIndexBuilder {
       if (tokens !== 1) write(tokens);
       lastSeq = seq;
     },
-    toBytes: () => bytes.slice(0, length),
+    toBytes: (from = 0) => bytes.slice(from, length),
+    get byteLength() {
+      return length;
+    },
   };
 }
 

@@ -3,13 +3,13 @@ import type { Admission } from '../contracts/stores/admission.ts';
 import type { Completion, CompletionFilter, CompletionStore, Settlement } from '../contracts/stores/completions.ts';
 import { createBatcher } from '../lib/batcher.ts';
 import { admissionOutcome, admitAll } from './admission.ts';
-import { completionOf } from './completion-rows.ts';
+import { checkpointAll, completionsOf } from './checkpoints.ts';
 import { asUnavailable } from './failures.ts';
 import type { Prisma, PrismaClient } from './generated/client.ts';
 import { readPage } from './pages.ts';
 import { isPossibleId, possibleIds, timestamp } from './rows.ts';
-import { checkpointAll, type Start, startAll } from './running.ts';
 import { settleAll } from './settlement.ts';
+import { type Start, startAll } from './starts.ts';
 
 /** Of one statement and commit: enough to share what these cost, few enough that nobody waits long for the others. */
 const mostTogether = 32;
@@ -32,7 +32,8 @@ export function createCompletions(prisma: PrismaClient, { shared }: CompletionSt
   const start = createBatcher((starts: readonly Start[]) => startAll(prisma, starts), batches);
 
   async function findOne(id: CompletionId): Promise<Completion> {
-    return completionOf(await prisma.completion.findUniqueOrThrow({ where: { id } }));
+    const [completion] = await completionsOf(prisma, [await prisma.completion.findUniqueOrThrow({ where: { id } })]);
+    return completion!;
   }
 
   return {
@@ -59,7 +60,7 @@ export function createCompletions(prisma: PrismaClient, { shared }: CompletionSt
 
     async find(ids) {
       const rows = await prisma.completion.findMany({ where: { id: { in: possibleIds(ids) } } });
-      return rows.map(completionOf);
+      return completionsOf(prisma, rows);
     },
 
     async findProject(id) {
@@ -72,16 +73,17 @@ export function createCompletions(prisma: PrismaClient, { shared }: CompletionSt
       const row = await prisma.completion.findUnique({
         where: { apiKeyId_idempotencyKey: { apiKeyId, idempotencyKey } },
       });
-      return row ? completionOf(row) : undefined;
+      return row ? (await completionsOf(prisma, [row]))[0] : undefined;
     },
 
-    list(filter, page) {
-      return readPage(
+    async list(filter, page) {
+      const { rows, hasMore } = await readPage(
         page,
         ({ where, orderBy, take }) =>
           prisma.completion.findMany({ where: { AND: [where, filterOf(filter)] }, orderBy, take }),
-        completionOf,
+        (row) => row,
       );
+      return { rows: await completionsOf(prisma, rows), hasMore };
     },
 
     async abandoned(leaseEndedBefore, limit) {
@@ -90,7 +92,7 @@ export function createCompletions(prisma: PrismaClient, { shared }: CompletionSt
         orderBy: { id: 'asc' },
         take: limit,
       });
-      return rows.map(completionOf);
+      return completionsOf(prisma, rows);
     },
 
     async adopt(id, epoch, leaseUntil) {

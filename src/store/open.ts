@@ -7,6 +7,7 @@ import { createAudit } from './audit.ts';
 import { createCompletions } from './completions.ts';
 import { connectionPool, type DatabaseAddress, embeddedAddress, remoteAddress } from './connection.ts';
 import { openEmbeddedDatabase } from './embedded.ts';
+import { keepVacuumed } from './embedded-vacuum.ts';
 import { asUnavailable, namingUnavailability } from './failures.ts';
 import { PrismaClient } from './generated/client.ts';
 import { createInstance } from './instance.ts';
@@ -43,12 +44,15 @@ export async function openDatabase(options: StoreOptions): Promise<Database> {
   const { address, pool } = connected;
   const adapter = new PrismaPg(pool, { schema: address.schema, statementNameGenerator: preparedStatementName });
   const prisma = new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: 10_000 } });
+  const shared = options.databaseUrl !== undefined;
+  const vacuuming = shared ? undefined : keepVacuumed(pool, options.log);
   return {
     address,
     pool,
     prisma,
-    shared: options.databaseUrl !== undefined,
+    shared,
     async [Symbol.asyncDispose]() {
+      await vacuuming?.[Symbol.asyncDispose]();
       await prisma.$disconnect();
       await connected[Symbol.asyncDispose]();
     },

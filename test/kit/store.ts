@@ -129,11 +129,12 @@ export function admissionOf(
   };
 }
 
-/** Of a completion that runs: five tokens so far. */
+/** Of a completion that runs, its first: five tokens so far. */
 export function checkpointOf(id: CompletionId, details: Partial<Checkpoint> = {}): Checkpoint {
   return {
     id,
     epoch: 1,
+    afterSeq: 0,
     choices: [{ index: 0, text: 'so far "\\" \u0000 {,} 🦊', finishReason: null, stopSequence: null }],
     usage: { promptTokens: 10, cachedPromptTokens: 2, completionTokens: 5 },
     firstTokenAt: after(noon, 1),

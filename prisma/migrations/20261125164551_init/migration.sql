@@ -115,6 +115,21 @@ CREATE TABLE "completions" (
 );
 
 -- CreateTable
+CREATE TABLE "checkpoints" (
+    "completion_id" UUID NOT NULL,
+    "after_seq" INTEGER NOT NULL,
+    "choices" JSON NOT NULL,
+    "text_index" BYTEA NOT NULL,
+    "used_prompt_tokens" INTEGER NOT NULL,
+    "cached_prompt_tokens" INTEGER NOT NULL,
+    "completion_tokens" INTEGER NOT NULL,
+    "first_token_at" TIMESTAMPTZ(3),
+    "reserved_seq" INTEGER NOT NULL,
+
+    CONSTRAINT "checkpoints_pkey" PRIMARY KEY ("completion_id","after_seq")
+);
+
+-- CreateTable
 CREATE TABLE "usage_records" (
     "id" UUID NOT NULL,
     "completion_id" UUID NOT NULL,

@@ -4,7 +4,7 @@
 -- Locks are always taken in this order: completions by their ids, then project's quota, key's quota, roll-up and histogram, these four by
 -- project, then key.
 
--- Two hot rows per request, updated in place; and room beside each completion for its start and its checkpoints.
+-- Two hot rows per request, updated in place; and room beside each completion for its start and its end.
 ALTER TABLE quotas SET (fillfactor = 50);
 ALTER TABLE completions SET (fillfactor = 70);
 
@@ -355,6 +355,7 @@ BEGIN
     lease_until = NULL
   WHERE id = p_id
   RETURNING * INTO v;
+  DELETE FROM checkpoints WHERE completion_id = p_id;
 
   INSERT INTO usage_records (
     id, completion_id, project_id, api_key_id, model, "user", status, finish_reason, error_code,

@@ -97,8 +97,8 @@ export interface CompletionStore {
   start(id: CompletionId, epoch: number, at: Date): Promise<boolean>;
 
   /**
-   * One statement for all running completions of this process: text, counts, the text index, a seq that no reader can pass before the
-   * next checkpoint. With a renewal it extends leases, too; without, it touches no index. Rows with a stale epoch are left alone.
+   * One statement for all running completions of this process: what each gained, its counts, a seq that no reader can pass before the
+   * next checkpoint. With a renewal it extends leases, too. Rows with a stale epoch are left alone.
    */
   checkpoint(running: readonly Checkpoint[], renewal: LeaseRenewal | null): Promise<void>;
 
@@ -140,14 +140,23 @@ export interface CompletionFilter {
   readonly createdBefore?: Date;
 }
 
+/** What a running completion gained: those of one completion, in the order of their seqs, make its text. */
 export interface Checkpoint {
   readonly id: CompletionId;
   readonly epoch: number;
+  /**
+   * The last seq that earlier checkpoints are known to have stored, 0 at first. One that is sent again from the same seq takes the
+   * place of the one before: it brings that much at least.
+   */
+  readonly afterSeq: number;
+  /** Of those that changed: the text gained, and the ending where there is one. */
   readonly choices: readonly CompletionChoice[];
+  /** In all. */
   readonly usage: InferenceUsage;
   readonly firstTokenAt: Date | null;
   /** A seq beyond any that can be handed out before the next checkpoint. */
   readonly reservedSeq: number;
+  /** The rows gained. */
   readonly textIndex: Uint8Array;
 }
 

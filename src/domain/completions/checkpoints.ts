@@ -2,7 +2,7 @@ import type { CompletionId } from '../../contracts/ids.ts';
 import type { Logger } from '../../contracts/logger.ts';
 import type { Checkpoint, CompletionStore } from '../../contracts/stores/completions.ts';
 import { StoreUnavailableError } from '../../contracts/stores/store.ts';
-import type { Progress } from './progress.ts';
+import { type Progress, type ProgressMark, progressStart } from './progress.ts';
 
 /**
  * No reader can be handed a seq this far beyond the last checkpoint before the next: after a crash the terminal event takes a seq
@@ -10,7 +10,7 @@ import type { Progress } from './progress.ts';
  */
 export const reservedSeqs = 1_000_000;
 
-/** Stores the text of everything that runs, in one statement a tick, and keeps the leases of all unfinished work alive. */
+/** Stores what everything that runs gained, in one statement a tick, and keeps the leases of all unfinished work alive. */
 export interface Checkpoints extends AsyncDisposable {
   /** From admission on: the lease is kept up. */
   addWaiting(id: CompletionId): void;
@@ -31,6 +31,8 @@ interface Running {
   readonly epoch: number;
   readonly progress: Progress;
   storedVersion: number;
+  /** Stays where it is until the database has answered: what it may not have stored is sent again, with what came since. */
+  stored: ProgressMark;
 }
 
 export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
@@ -45,20 +47,22 @@ export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
   async function write(): Promise<void> {
     const at = now();
     const renewing = at.getTime() - renewedAt >= renewalMilliseconds;
-    const written: { state: Running; version: number }[] = [];
+    const written: { state: Running; version: number; mark: ProgressMark }[] = [];
     const rows: Checkpoint[] = [];
     for (const [id, state] of running) {
-      const { epoch, progress, storedVersion } = state;
+      const { epoch, progress, storedVersion, stored } = state;
       if (progress.version === storedVersion && !renewing) continue;
-      written.push({ state, version: progress.version });
+      const { choices, textIndex, mark } = progress.gainSince(stored);
+      written.push({ state, version: progress.version, mark });
       rows.push({
         id,
         epoch,
-        choices: progress.choices(),
+        afterSeq: stored.seq,
+        choices,
         usage: progress.usage(),
         firstTokenAt: progress.firstTokenAt,
-        reservedSeq: progress.lastSeq + reservedSeqs,
-        textIndex: progress.textIndex(),
+        reservedSeq: mark.seq + reservedSeqs,
+        textIndex,
       });
     }
     // What runs may still be QUEUED in the store, whose start waits for the database.
@@ -68,7 +72,10 @@ export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
     if (rows.length === 0 && !renewal?.waiting.length) return;
     try {
       await completions.checkpoint(rows, renewal);
-      for (const { state, version } of written) state.storedVersion = version;
+      for (const { state, version, mark } of written) {
+        state.storedVersion = version;
+        state.stored = mark;
+      }
       if (renewing) renewedAt = at.getTime();
     } catch (error) {
       // The next tick tries again with what is newest; nothing is lost while the process lives.
@@ -95,7 +102,7 @@ export function createCheckpoints(options: CheckpointsOptions): Checkpoints {
     },
     addRunning(id, epoch, progress) {
       waiting.delete(id);
-      running.set(id, { epoch, progress, storedVersion: -1 });
+      running.set(id, { epoch, progress, storedVersion: -1, stored: progressStart });
     },
     remove(id) {
       waiting.delete(id);

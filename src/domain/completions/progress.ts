@@ -13,16 +13,37 @@ export interface Progress {
   choices(): readonly CompletionChoice[];
   usage(): InferenceUsage;
   textIndex(): Uint8Array;
+  /** What came after the mark: costs what it brings, however long the text before it. */
+  gainSince(mark: ProgressMark): ProgressGain;
   readonly lastSeq: number;
   readonly firstTokenAt: Date | null;
   /** Grows with every change, so that a checkpoint knows what it has stored. */
   readonly version: number;
 }
 
+/** How far a checkpoint has come. */
+export interface ProgressMark {
+  readonly seq: number;
+  /** Of each choice. */
+  readonly pieces: readonly number[];
+  readonly textIndexBytes: number;
+}
+
+export const progressStart: ProgressMark = { seq: 0, pieces: [], textIndexBytes: 0 };
+
+export interface ProgressGain {
+  /** Of the choices that changed, what text they gained and how they stand. */
+  readonly choices: readonly CompletionChoice[];
+  readonly textIndex: Uint8Array;
+  /** Where the next gain begins. */
+  readonly mark: ProgressMark;
+}
+
 interface OpenChoice {
-  pieces: string[];
+  readonly pieces: string[];
   finishReason: FinishReason | null;
   stopSequence: string | null;
+  lastSeq: number;
 }
 
 export function createProgress(n: number, promptTokens: number, now: () => Date): Progress {
@@ -30,6 +51,7 @@ export function createProgress(n: number, promptTokens: number, now: () => Date)
     pieces: [],
     finishReason: null,
     stopSequence: null,
+    lastSeq: 0,
   }));
   const index = createTextIndexBuilder();
   let started = false;
@@ -38,6 +60,13 @@ export function createProgress(n: number, promptTokens: number, now: () => Date)
   let lastSeq = 0;
   let firstTokenAt: Date | null = null;
   let version = 0;
+
+  const choiceOf = ({ pieces, finishReason, stopSequence }: OpenChoice, index: number, from = 0): CompletionChoice => ({
+    index,
+    text: pieces.slice(from).join(''),
+    finishReason,
+    stopSequence,
+  });
 
   return {
     add(seq, deltas) {
@@ -49,6 +78,7 @@ export function createProgress(n: number, promptTokens: number, now: () => Date)
         if (delta.text) choice.pieces.push(delta.text);
         if (delta.finishReason) choice.finishReason = delta.finishReason;
         if (delta.stopSequence !== undefined) choice.stopSequence = delta.stopSequence;
+        choice.lastSeq = seq;
         completionTokens += delta.tokens;
         index.add({ seq, choice: delta.index, textUnits: delta.text.length, tokens: delta.tokens });
       }
@@ -59,15 +89,14 @@ export function createProgress(n: number, promptTokens: number, now: () => Date)
       version++;
     },
     open: () => choices.flatMap(({ finishReason }, i) => (finishReason === null ? [i] : [])),
-    choices: () =>
-      choices.map(({ pieces, finishReason, stopSequence }, i) => {
-        // Joining once in a while keeps a long text from being joined anew from thousands of pieces at each checkpoint.
-        const text = pieces.join('');
-        choices[i]!.pieces = text ? [text] : [];
-        return { index: i, text, finishReason, stopSequence };
-      }),
+    choices: () => choices.map((choice, i) => choiceOf(choice, i)),
     usage: () => ({ promptTokens: started ? promptTokens : 0, cachedPromptTokens, completionTokens }),
     textIndex: () => index.toBytes(),
+    gainSince: (mark) => ({
+      choices: choices.flatMap((choice, i) => (choice.lastSeq > mark.seq ? [choiceOf(choice, i, mark.pieces[i])] : [])),
+      textIndex: index.toBytes(mark.textIndexBytes),
+      mark: { seq: lastSeq, pieces: choices.map(({ pieces }) => pieces.length), textIndexBytes: index.byteLength },
+    }),
     get lastSeq() {
       return lastSeq;
     },

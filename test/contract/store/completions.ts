@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { CompletionStatus } from '../../../src/contracts/stores/completions.ts';
+import type { Checkpoint, CompletionChoice, CompletionStatus } from '../../../src/contracts/stores/completions.ts';
 import { admissionOf, admitted, after, checkpointOf, noon, settlementOf, type TestStore } from '../../kit/store.ts';
 
 const farFuture = new Date(8.64e15);
@@ -56,7 +56,8 @@ export function completionsContract(opened: () => TestStore): void {
       textIndex: Uint8Array.of(0, 200, 255),
       cost: null,
     });
-    expect(found.get(two.id)).toMatchObject({ choices: [], firstTokenAt: null });
+    const nothing = { index: 0, text: '', finishReason: null, stopSequence: null };
+    expect(found.get(two.id)).toMatchObject({ choices: [nothing], firstTokenAt: null });
     expect(found.get(ended.id)).toMatchObject({ lastSeq: 9, usage: { completionTokens: 8 } });
     const left = async (before: Date) =>
       (await store.completions.abandoned(before, 1_000)).filter(({ apiKeyId }) => apiKeyId === key.id);
@@ -65,6 +66,80 @@ export function completionsContract(opened: () => TestStore): void {
     await store.completions.checkpoint([checkpointOf(one.id, { reservedSeq: 2_000 })], null);
     expect(await store.completions.find([one.id])).toMatchObject([{ lastSeq: 2_000 }]);
     expect((await left(after(noon, 301))).map(({ id }) => id)).toEqual([one.id, two.id, waiting.id]);
+  });
+
+  test('what checkpoints brought one after the other is one text, wherever it is read', async () => {
+    const { store, newKey } = opened();
+    const key = await newKey();
+    const { id } = await admitted(store, admissionOf(key, { n: 3, idempotencyKey: 'shown', leaseUntil: noon }));
+    await store.completions.start(id, 1, noon);
+    const piece = (index: number, text: string, ending: Partial<CompletionChoice> = {}) => ({
+      index,
+      text,
+      finishReason: null,
+      stopSequence: null,
+      ...ending,
+    });
+    const gains: Partial<Checkpoint>[] = [
+      { choices: [], textIndex: Uint8Array.of(), firstTokenAt: null, reservedSeq: 1_000 },
+      { choices: [piece(2, 'first \ud83e')], textIndex: Uint8Array.of(2, 2, 7), reservedSeq: 1_001 },
+      {
+        afterSeq: 1,
+        choices: [piece(0, 'zero'), piece(2, '\udd8a\u0000', { finishReason: 'STOP_SEQUENCE', stopSequence: 'x' })],
+        textIndex: Uint8Array.of(2, 0, 4, 0, 2, 2),
+        usage: { promptTokens: 10, cachedPromptTokens: 2, completionTokens: 7 },
+        reservedSeq: 1_002,
+      },
+    ];
+    for (const gain of gains) await store.completions.checkpoint([checkpointOf(id, gain)], null);
+    const expected = {
+      choices: [
+        piece(0, 'zero'),
+        piece(1, ''),
+        piece(2, 'first 🦊\u0000', { finishReason: 'STOP_SEQUENCE', stopSequence: 'x' }),
+      ],
+      usage: { promptTokens: 10, cachedPromptTokens: 2, completionTokens: 7 },
+      firstTokenAt: after(noon, 1),
+      lastSeq: 1_002,
+      textIndex: Uint8Array.of(2, 2, 7, 2, 0, 4, 0, 2, 2),
+    };
+    const { completions } = store;
+    const page = await completions.list({ projectId: key.projectId }, { limit: 10, direction: 'forward' });
+    const left = await completions.abandoned(after(noon, 1), 1_000);
+    const seen = [
+      (await completions.find([id]))[0],
+      await completions.findByIdempotencyKey(key.id, 'shown'),
+      page.rows[0],
+      left.find((each) => each.id === id),
+    ];
+    for (const completion of seen) expect(completion).toMatchObject(expected);
+    await completions.finalise(settlementOf({ id, createdAt: noon, epoch: 1 }));
+    expect(await completions.find([id])).toMatchObject([{ choices: settlementOf(seen[0]!).choices, lastSeq: 9 }]);
+  });
+
+  test('a checkpoint that is sent again brings nothing twice, and one that comes late takes nothing away', async () => {
+    const { store, newKey } = opened();
+    const { id } = await admitted(store, admissionOf(await newKey()));
+    await store.completions.start(id, 1, noon);
+    const gain = (afterSeq: number, seq: number, text: string) =>
+      checkpointOf(id, {
+        afterSeq,
+        choices: [{ index: 0, text, finishReason: null, stopSequence: null }],
+        textIndex: new TextEncoder().encode(text),
+        usage: { promptTokens: 10, cachedPromptTokens: 0, completionTokens: seq },
+        reservedSeq: 1_000 + seq,
+      });
+    const [lost, again] = [gain(2, 4, 'cd'), gain(2, 5, 'cde')];
+    for (const each of [gain(0, 2, 'ab'), lost, again, lost, gain(5, 6, 'f'), again]) {
+      await store.completions.checkpoint([each], null);
+    }
+    const [completion] = await store.completions.find([id]);
+    expect(completion).toMatchObject({
+      choices: [{ text: 'abcdef' }],
+      usage: { completionTokens: 6 },
+      lastSeq: 1_006,
+    });
+    expect(new TextDecoder().decode(completion!.textIndex!)).toBe('abcdef');
   });
 
   test('a checkpoint of an older epoch, or that comes late, changes nothing', async () => {
