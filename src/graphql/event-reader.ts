@@ -13,6 +13,13 @@ export type EventOf<Type extends LogEvent['type']> = Extract<LogEvent, { readonl
 };
 export type CompletionEvent = EventOf<LogEvent['type']>;
 
+/** A delta is written out, as in the log: there is one for every token and reader. */
+function eventOf(event: LogEvent, completionId: CompletionId, globalId: string): CompletionEvent {
+  if (event.type !== 'delta') return { ...event, completionId, globalId };
+  const { seq, at, choices } = event;
+  return { type: 'delta', seq, at, choices, completionId, globalId };
+}
+
 /**
  * Opens a reader of a completion's log for as long as the caller stays. Written by hand, because a caller that leaves must be
  * noticed at once: `return()` of an `async function*` would wait for the next event, which a completion in the line may not have for minutes.
@@ -33,7 +40,7 @@ export async function readCompletionEvents(
   const { completionId, events } = await openOrLeave();
   const globalId = encodeId('Completion', completionId);
   const owned = (result: IteratorResult<LogEvent>): IteratorResult<CompletionEvent> => {
-    if (!result.done) return { done: false, value: { ...result.value, completionId, globalId } };
+    if (!result.done) return { done: false, value: eventOf(result.value, completionId, globalId) };
     leave();
     return { done: true, value: undefined };
   };

@@ -25,7 +25,7 @@ export interface MemoryTokenLogOptions {
 }
 
 /**
- * The token log of one process. An append pushes one object and wakes those who wait; a reader that does not wait costs nothing
+ * The token log of one process. An append pushes one object and wakes those who wait; a reader that does not wait costs a look
  * until it asks. Readers that are attached when a log is let go read on to its end.
  */
 export function createMemoryTokenLog(options: MemoryTokenLogOptions): TokenLog {
@@ -66,9 +66,9 @@ export function createMemoryTokenLog(options: MemoryTokenLogOptions): TokenLog {
     if (!log || log.terminal) throw new StaleProducerError(id);
     fence(log, epoch);
     const seq = lastSeqOf(log) + 1;
-    log.events.push({ ...event, seq, at: clock() });
+    log.events.push(logged(event, seq, clock()));
     account(log, estimateBytes(event));
-    wakeWaiting(log);
+    wakeReaders(log);
     return seq;
   }
 
@@ -80,7 +80,7 @@ export function createMemoryTokenLog(options: MemoryTokenLogOptions): TokenLog {
     const at = clock();
     log.terminal = { ...event, seq: Math.max(seq, lastSeqOf(log) + 1), at };
     log.watchers.clear();
-    wakeWaiting(log);
+    wakeReaders(log);
     endedFirst.push({ log, letGoAt: at.getTime() + retention.logSeconds * 1_000 });
     letGo();
   }
@@ -132,8 +132,6 @@ interface Log {
   highestEpoch: number;
   bytes: number;
   readonly readers: Set<PullIterator<LogEvent>>;
-  /** Those of the readers that have everything and wait for more. */
-  readonly waiting: Set<PullIterator<LogEvent>>;
   readonly watchers: Listeners<number>;
 }
 
@@ -151,7 +149,6 @@ function createLog(id: CompletionId, afterSeq: number): Log {
     highestEpoch: 0,
     bytes: 0,
     readers: new Set(),
-    waiting: new Set(),
     watchers: createListeners(),
   };
 }
@@ -177,9 +174,8 @@ function attachReader(log: Log, after: number, signal: AbortSignal): ReadyIterat
         return event;
       },
       isOver: () => log.terminal !== undefined && log.terminal.seq <= offset,
-      onWait: () => log.waiting.add(reader),
+      onWait() {},
       onEnd() {
-        log.waiting.delete(reader);
         if (log.readers.delete(reader)) log.watchers.emit(log.readers.size);
       },
     },
@@ -192,10 +188,13 @@ function attachReader(log: Log, after: number, signal: AbortSignal): ReadyIterat
   return reader.iterator;
 }
 
-function wakeWaiting(log: Log): void {
-  for (const reader of log.waiting) {
-    if (!reader.wake()) log.waiting.delete(reader);
-  }
+function wakeReaders({ readers }: Log): void {
+  for (const reader of readers) reader.wake();
+}
+
+/** A delta is written out: there is one for every token, and spreading it would cost more than all else here. */
+function logged(event: AppendableEvent, seq: number, at: Date): LogEvent {
+  return event.type === 'delta' ? { type: 'delta', seq, at, choices: event.choices } : { ...event, seq, at };
 }
 
 /** About what an event takes on the heap; the text is what matters when there is much of it. */
