@@ -87,8 +87,12 @@ export function generateChoices(
   function gain(delta: ChoiceDelta): void {
     completionTokens += delta.tokens;
     if (delta.finishReason !== undefined) openChoices -= 1;
-    if (gained.length === 0) queueMicrotask(showGained);
-    gained.push(delta);
+    if (gained.length > 0) gained.push(delta);
+    else {
+      // Most are shown alone and kept in the log: no room for more.
+      gained = [delta];
+      queueMicrotask(showGained);
+    }
   }
 
   function showGained(): void {
@@ -114,7 +118,7 @@ export function generateChoices(
       const cancel = engine.run(choiceWork(job, index), {
         started,
         piece(piece) {
-          gain({ index, ...piece });
+          gain(deltaOf(index, piece));
           if (piece.finishReason !== undefined) settle(resolve);
         },
         failed: (error) => settle(() => reject(error)),
@@ -147,6 +151,15 @@ export function generateChoices(
     if (job.n > 1) void useExtraSlots().catch((error) => stopping.signal.aborted || fail(error));
   }
   return queue.parts;
+}
+
+/** Written out, and the end apart: there is one for every token, and most are no end. */
+function deltaOf(
+  index: number,
+  { text, tokens, finishReason, stopSequence }: Omit<ChoicePiece, 'requestId'>,
+): ChoiceDelta {
+  if (finishReason === undefined) return { index, text, tokens };
+  return { index, text, tokens, finishReason, ...(stopSequence !== undefined && { stopSequence }) };
 }
 
 /** Below this a temperature would overflow the logits; what it asks for is the likeliest token anyway. */

@@ -127,11 +127,11 @@ export function createReplica(options: ReplicaOptions): Replica {
             requests.get(message.requestId)?.started(message.cachedPromptTokens);
             return;
           case 'piece': {
-            const { type: _, requestId, step, ...piece } = message;
+            const { requestId, step, tokens, finishReason } = message;
             const events = requests.get(requestId);
-            throughput.add(piece.tokens, step);
-            if (piece.finishReason !== undefined) requests.delete(requestId);
-            events?.piece(piece);
+            throughput.add(tokens, step);
+            if (finishReason !== undefined) requests.delete(requestId);
+            events?.piece(message);
             return;
           }
           case 'request-failed':
