@@ -31,17 +31,26 @@ export function keepVacuumed(pool: pg.Pool, log: Logger): AsyncDisposable {
  * (https://www.postgresql.org/docs/18/routine-vacuuming.html#AUTOVACUUM).
  */
 export async function vacuumDue(pool: pg.Pool): Promise<void> {
-  const { rows } = await pool.query<{ name: string }>(`
-    SELECT relname AS name
-    FROM pg_class t CROSS JOIN LATERAL (
-      SELECT greatest(t.reltuples, 0) AS tuples, coalesce((SELECT greatest(reltuples, 0) FROM pg_class WHERE oid = t.reltoastrelid), 0) AS toast_tuples
-    ) AS size
-    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND (
-      pg_stat_get_dead_tuples(oid) > 50 + 0.2 * tuples
-      OR pg_stat_get_dead_tuples(reltoastrelid) > 50 + 0.2 * toast_tuples
-      OR pg_stat_get_ins_since_vacuum(oid) > 1000 + 0.2 * tuples
-      OR pg_stat_get_mod_since_analyze(oid) > 50 + 0.1 * tuples
-    )
-    ORDER BY relname`);
-  for (const { name } of rows) await pool.query(`VACUUM (ANALYZE) ${pg.escapeIdentifier(name)}`);
+  const { rows } = await pool.query<Due>(`
+    SELECT name, vacuum, "analyze"
+    FROM pg_class t LEFT JOIN pg_class toast ON toast.oid = t.reltoastrelid CROSS JOIN LATERAL (
+      SELECT
+        t.relname AS name,
+        pg_stat_get_dead_tuples(t.oid) > 50 + 0.2 * greatest(t.reltuples, 0)
+          OR coalesce(pg_stat_get_dead_tuples(toast.oid) > 50 + 0.2 * greatest(toast.reltuples, 0), false)
+          OR pg_stat_get_ins_since_vacuum(t.oid) > 1000 + 0.2 * greatest(t.reltuples, 0) AS vacuum,
+        pg_stat_get_mod_since_analyze(t.oid) > 50 + 0.1 * greatest(t.reltuples, 0) AS "analyze"
+    ) AS due
+    WHERE t.relkind = 'r' AND t.relnamespace = current_schema()::regnamespace AND (vacuum OR "analyze")
+    ORDER BY name`);
+  for (const { name, vacuum, analyze } of rows) {
+    const command = vacuum ? `VACUUM ${analyze ? '(ANALYZE) ' : ''}` : 'ANALYZE ';
+    await pool.query(command + pg.escapeIdentifier(name));
+  }
+}
+
+interface Due {
+  readonly name: string;
+  readonly vacuum: boolean;
+  readonly analyze: boolean;
 }
