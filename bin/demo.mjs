@@ -1,4 +1,5 @@
 import { build, reportBuildError } from './build-steps.mjs';
+import './production.mjs';
 import { createProgress } from './progress.mjs';
 import { stopWithNpm } from './stop-with-npm.mjs';
 
