@@ -31,46 +31,18 @@ export function openOperation<Shown>(options: OperationOptions<Shown>): AsyncIte
   const { args, type, turns, show, onEnd, logger } = options;
   const { leaving, requestId } = args.contextValue as OperationContext;
   const { signal } = leaving;
-  /** Of the events, one after the other: the execution of one reads them before it returns. */
+  /** Of the events, one after the other: the execution of one has read them when it returns. */
   const eventArgs: { -readonly [Name in keyof ExecutionArgs]: ExecutionArgs[Name] } = { ...args };
-  let events: (AsyncIterator<unknown> & Partial<Pick<ReadyIterator<unknown>, 'nextNow'>>) | undefined;
+  let events: AsyncIterator<unknown> | undefined;
   let hasTurn = false;
   let answered = false;
   let over = false;
 
-  /** In one function, as each further one to wait for costs every event as much as its execution does. */
   async function next(): Promise<IteratorResult<Shown>> {
     giveTurnBack();
     if (answered || over) return end();
     try {
-      if (type === 'query or mutation') return await showOnlyResult();
-      if (!events) {
-        const opened = await createSourceEventStream(args);
-        if (!(Symbol.asyncIterator in opened)) {
-          answered = true;
-          return shown(withMaskedErrors(opened));
-        }
-        events = opened[Symbol.asyncIterator]();
-        if (over) events.return?.().catch(() => {});
-      }
-
-      // What there is now is taken only in one's turn; whoever waits for what is to come leaves the turn to others.
-      if (!takeTurnNow()) await waitForTurn();
-      // A source that cannot tell without waiting has at most one small event at hand.
-      let event = events.nextNow?.();
-      if (!event) {
-        giveTurnBack();
-        event = await events.next();
-        if (!takeTurnNow()) await waitForTurn();
-      }
-      if (event.done || over) return end();
-
-      eventArgs.rootValue = event.value;
-      const result = execute(eventArgs);
-      if (!(result instanceof Promise)) return shown(withMaskedErrors(result), seqOf(event.value));
-      // What is looked up for one event must neither pile up nor be old for those after it; what could be shown at once looked nothing up.
-      eventArgs.contextValue = { ...(eventArgs.contextValue as OperationContext) };
-      return shown(withMaskedErrors(await result), seqOf(event.value));
+      return await (type === 'subscription' ? showNextEvent() : showOnlyResult());
     } catch (error) {
       answered = true;
       return shown({ errors: [maskError(error, requestId, logger)] });
@@ -80,23 +52,54 @@ export function openOperation<Shown>(options: OperationOptions<Shown>): AsyncIte
   async function showOnlyResult(): Promise<IteratorResult<Shown>> {
     answered = true;
     const result = await execute(args);
-    if (!takeTurnNow()) await waitForTurn();
+    if (turns && !takeTurnNow(turns)) await waitForTurn(turns);
     return shown(withMaskedErrors(result));
   }
 
-  function takeTurnNow(): boolean {
-    if (!turns || over) return true;
-    hasTurn = turns.tryTake();
-    return hasTurn;
+  async function showNextEvent(): Promise<IteratorResult<Shown>> {
+    if (!events) {
+      const opened = await createSourceEventStream(args);
+      if (!(Symbol.asyncIterator in opened)) {
+        answered = true;
+        return shown(withMaskedErrors(opened));
+      }
+      events = opened[Symbol.asyncIterator]();
+      if (over) events.return?.().catch(() => {});
+    }
+    const event = await (turns ? pullInTurn(events, turns) : events.next());
+    if (event.done || over) return end();
+    eventArgs.rootValue = event.value;
+    const result = execute(eventArgs);
+    const shownNow = !(result instanceof Promise);
+    // What is looked up for one event must neither pile up nor be old for those after it; what could be shown at once looked nothing up.
+    if (!shownNow) eventArgs.contextValue = { ...(eventArgs.contextValue as OperationContext) };
+    return shown(withMaskedErrors(shownNow ? result : await result), seqOf(event.value));
   }
 
-  async function waitForTurn(): Promise<void> {
-    hasTurn = await turns!.take(signal);
+  /** What there is now is taken only in one's turn; whoever waits for what is to come leaves the turn to others. */
+  async function pullInTurn(source: AsyncIterator<unknown>, inTurn: Turns): Promise<IteratorResult<unknown>> {
+    if (!takeTurnNow(inTurn)) await waitForTurn(inTurn);
+    // A source that cannot tell without waiting has at most one small event at hand.
+    const atHand = (source as Partial<ReadyIterator<unknown>>).nextNow?.();
+    if (atHand) return atHand;
+    giveTurnBack();
+    const event = await source.next();
+    if (!takeTurnNow(inTurn)) await waitForTurn(inTurn);
+    return event;
+  }
+
+  function takeTurnNow(inTurn: Turns): boolean {
+    hasTurn = !over && inTurn.tryTake();
+    return hasTurn || over;
+  }
+
+  async function waitForTurn(inTurn: Turns): Promise<void> {
+    hasTurn = await inTurn.take(signal);
     if (over) giveTurnBack();
   }
 
   function giveTurnBack(): void {
-    if (hasTurn) turns!.give();
+    if (hasTurn) turns?.give();
     hasTurn = false;
   }
 
