@@ -99,13 +99,16 @@ export async function completionsOf(prisma: PrismaClient, rows: readonly Complet
 
 function withCheckpoints(completion: Completion, checkpoints: readonly StoredCheckpoint[]): Completion {
   const { usedPromptTokens, cachedPromptTokens, completionTokens, firstTokenAt, reservedSeq } = checkpoints.at(-1)!;
+  const choices = Array.from(
+    { length: completion.n },
+    (_, index): CompletionChoice => ({ index, text: '', finishReason: null, stopSequence: null }),
+  );
+  for (const { choices: gained } of checkpoints) {
+    for (const gain of gained) choices[gain.index] = { ...gain, text: choices[gain.index]!.text + gain.text };
+  }
   return {
     ...completion,
-    choices: Array.from({ length: completion.n }, (_, index) => {
-      const gains = checkpoints.flatMap(({ choices }) => choices.filter((choice) => choice.index === index));
-      const { finishReason = null, stopSequence = null } = gains.at(-1) ?? {};
-      return { index, text: gains.map(({ text }) => text).join(''), finishReason, stopSequence };
-    }),
+    choices,
     usage: { promptTokens: usedPromptTokens, cachedPromptTokens, completionTokens },
     firstTokenAt: firstTokenAt === null ? null : new Date(firstTokenAt),
     lastSeq: reservedSeq,
