@@ -5,6 +5,7 @@ import { StoreUnavailableError } from '../../src/contracts/stores/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { silentLog, temporaryDatabase, whyNoPostgres } from '../kit/database.ts';
 import { openTestStore } from '../kit/store.ts';
+import { waitFor } from '../kit/wait-for.ts';
 
 async function failureOf(databaseUrl: string): Promise<Error> {
   const opened = openStore({ databaseUrl, dataDirectory: 'unused', log: silentLog });
@@ -62,7 +63,11 @@ describe.skipIf(await whyNoPostgres())('on PostgreSQL', () => {
     const waiting = Array.from({ length: 4 }, () =>
       inner.prisma.$queryRaw`SELECT pg_sleep(30)::text`.catch((error) => error),
     );
-    await store.ping();
+    await waitFor('every statement to be under way', async () => {
+      const [asleep] = await inner.prisma.$queryRaw<{ count: bigint }[]>`
+        SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`;
+      return Number(asleep!.count) === waiting.length;
+    });
     const [counted] = await inner.prisma.$queryRaw<{ ended: bigint }[]>`
       SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid()`;
