@@ -9,6 +9,7 @@ import type { GraphqlContext } from './context.ts';
 import { FinishReasonEnum } from './enums.ts';
 import { type CompletionEvent, type EventOf, readCompletionEvents } from './event-reader.ts';
 import { decodeIdOf } from './ids.ts';
+import { plain } from './plain-fields.ts';
 import { UserError } from './user-errors.ts';
 
 const eventTypeNames = {
@@ -24,12 +25,16 @@ const Event = builder.interfaceRef<CompletionEvent>('CompletionEvent').implement
   description:
     'Something that happened to a completion. The last event is CompletionFinished, CompletionFailed or CompletionCancelled.',
   fields: (t) => ({
-    completionId: t.exposeID('globalId', { description: 'Global id of the completion.' }),
-    seq: t.exposeInt('seq', {
+    completionId: t.id({
+      description: 'Global id of the completion.',
+      ...plain(({ globalId }: CompletionEvent) => globalId),
+    }),
+    seq: t.int({
       description:
         'Position in the log, rising but not always by one (events may be merged); resume with `after` set to it.',
+      ...plain(({ seq }: CompletionEvent) => seq),
     }),
-    at: t.expose('at', { type: 'DateTime', description: 'When it happened.' }),
+    at: t.field({ type: 'DateTime', description: 'When it happened.', ...plain(({ at }: CompletionEvent) => at) }),
   }),
   resolveType: ({ type }) => eventTypeNames[type],
 });
@@ -38,10 +43,14 @@ builder.objectRef<EventOf<'queued'>>(eventTypeNames.queued).implement({
   description: 'It waits in the line. Told on change, at most once a second.',
   interfaces: [Event],
   fields: (t) => ({
-    position: t.exposeInt('position', { description: 'Completions expected to start before it; 0 is next.' }),
-    estimatedWaitSeconds: t.exposeFloat('estimatedWaitSeconds', {
+    position: t.int({
+      description: 'Completions expected to start before it; 0 is next.',
+      ...plain(({ position }: EventOf<'queued'>) => position),
+    }),
+    estimatedWaitSeconds: t.float({
       nullable: true,
       description: 'Expected wait in seconds; null until enough has been measured.',
+      ...plain(({ estimatedWaitSeconds }: EventOf<'queued'>) => estimatedWaitSeconds),
     }),
   }),
 });
@@ -67,20 +76,21 @@ builder.objectRef<EventOf<'started'>>(eventTypeNames.started).implement({
 const ChoiceDeltaType = builder.objectRef<ChoiceDelta>('ChoiceDelta').implement({
   description: 'What one choice gained.',
   fields: (t) => ({
-    index: t.exposeInt('index', { description: 'Which of the n choices, from 0.' }),
-    text: t.exposeString('text', {
+    index: t.int({ description: 'Which of the n choices, from 0.', ...plain(({ index }: ChoiceDelta) => index) }),
+    text: t.string({
       description: 'Text to add: whole characters, at times of several tokens, at times none.',
+      ...plain(({ text }: ChoiceDelta) => text),
     }),
     finishReason: t.field({
       type: FinishReasonEnum,
       nullable: true,
       description: 'Why the choice ended; null while it goes on.',
-      resolve: ({ finishReason }) => finishReason,
+      ...plain(({ finishReason }: ChoiceDelta) => finishReason),
     }),
     stopSequence: t.string({
       nullable: true,
       description: 'The stop sequence that ended it, with STOP_SEQUENCE.',
-      resolve: ({ stopSequence }) => stopSequence,
+      ...plain(({ stopSequence }: ChoiceDelta) => stopSequence),
     }),
   }),
 });
@@ -91,12 +101,12 @@ builder.objectRef<EventOf<'delta'>>(eventTypeNames.delta).implement({
   fields: (t) => ({
     text: t.string({
       description: 'What choice 0 gained; empty where it gained nothing.',
-      resolve: ({ choices }) => choices.find(({ index }) => index === 0)?.text ?? '',
+      ...plain(({ choices }: EventOf<'delta'>) => choices.find(({ index }) => index === 0)?.text ?? ''),
     }),
     choices: t.field({
       type: [ChoiceDeltaType],
       description: 'What each choice gained; only those that gained something.',
-      resolve: ({ choices }) => choices as ChoiceDelta[],
+      ...plain(({ choices }: EventOf<'delta'>) => choices as ChoiceDelta[]),
     }),
   }),
 });
@@ -162,7 +172,7 @@ builder.subscriptionField('completionEvents', (t) =>
       if (after != null && after < 0) throw invalidArgument('after', 'must be 0 or more');
       return readCompletionEvents(context, target(id, idempotencyKey), Math.max(after ?? 0, context.resumeAfter ?? 0));
     },
-    resolve: (event) => event,
+    ...plain((event: CompletionEvent) => event),
   }),
 );
 

@@ -2,6 +2,7 @@ import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, exec
 import type { Logger } from '../contracts/logger.ts';
 import type { GraphqlContext } from '../graphql/context.ts';
 import { maskError } from '../graphql/errors.ts';
+import { createPlainReader, type PlainReader } from '../graphql/plain-fields.ts';
 import type { ReadyIterator } from '../lib/pull-iterator.ts';
 import type { Turns } from './turns.ts';
 
@@ -34,6 +35,7 @@ export function openOperation<Shown>(options: OperationOptions<Shown>): AsyncIte
   /** Of the events, one after the other: the execution of one has read them when it returns. */
   const eventArgs: { -readonly [Name in keyof ExecutionArgs]: ExecutionArgs[Name] } = { ...args };
   let events: AsyncIterator<unknown> | undefined;
+  let readPlainly: PlainReader | undefined;
   let hasTurn = false;
   let answered = false;
   let over = false;
@@ -68,12 +70,23 @@ export function openOperation<Shown>(options: OperationOptions<Shown>): AsyncIte
     }
     const event = await (turns ? pullInTurn(events, turns) : events.next());
     if (event.done || over) return end();
-    eventArgs.rootValue = event.value;
+    const result = readPlainly?.(event.value) ?? executeFor(event.value);
+    return shown(result instanceof Promise ? await result : result, seqOf(event.value));
+  }
+
+  function executeFor(event: unknown): ExecutionResult | Promise<ExecutionResult> {
+    eventArgs.rootValue = event;
     const result = execute(eventArgs);
-    const shownNow = !(result instanceof Promise);
+    if (!(result instanceof Promise)) return executed(result);
     // What is looked up for one event must neither pile up nor be old for those after it; what could be shown at once looked nothing up.
-    if (!shownNow) eventArgs.contextValue = { ...(eventArgs.contextValue as OperationContext) };
-    return shown(withMaskedErrors(shownNow ? result : await result), seqOf(event.value));
+    eventArgs.contextValue = { ...(eventArgs.contextValue as OperationContext) };
+    return result.then(executed);
+  }
+
+  function executed(result: ExecutionResult): ExecutionResult {
+    // What would be refused, as an operation that is too complex, is refused for its first event.
+    if (!result.errors) readPlainly ??= createPlainReader(args);
+    return withMaskedErrors(result);
   }
 
   /** What there is now is taken only in one's turn; whoever waits for what is to come leaves the turn to others. */
