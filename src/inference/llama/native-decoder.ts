@@ -53,6 +53,13 @@ interface NativeChoiceSampler extends Sampler {
   readonly native: NativeSampler;
 }
 
+/**
+ * With one thread in libuv's pool, as engine processes have it, samples that are queued right behind the evaluation are drawn there as
+ * soon as it is done, without waking our thread in between. After an evaluation that failed they find old logits or none, and are dropped.
+ */
+// biome-ignore lint/style/noProcessEnv: no setting of ours, a fact about this process
+const jobsRunInOrder = process.env.UV_THREADPOOL_SIZE === '1';
+
 export function nativeDecoder(
   context: LlamaContext,
   sequences: readonly LlamaContextSequence[],
@@ -87,16 +94,19 @@ export function nativeDecoder(
           Uint32Array.from(wanted),
         )[0];
       });
-      await native.decodeBatch();
-      return Promise.all(
-        batch.map(async (entry, index) => {
-          const logit = logits[index];
-          if (entry.sampler === undefined || logit === undefined) return undefined;
-          const token = await native.sampleToken(logit, (entry.sampler as NativeChoiceSampler).native);
-          if (token < 0) throw new Error('the model gave no probabilities to sample from');
-          return token;
-        }),
-      );
+      const decoded = native.decodeBatch();
+      if (!jobsRunInOrder) await decoded;
+      const sampled = batch.map(async (entry, index) => {
+        const logit = logits[index];
+        if (entry.sampler === undefined || logit === undefined) return undefined;
+        const token = await native.sampleToken(logit, (entry.sampler as NativeChoiceSampler).native);
+        if (token < 0) throw new Error('the model gave no probabilities to sample from');
+        return token;
+      });
+      // Nothing may be touched while one of them is at work, also where another has failed.
+      await Promise.allSettled([decoded, ...sampled]);
+      await decoded;
+      return Promise.all(sampled);
     },
 
     keep(sequence, length) {
