@@ -1,4 +1,9 @@
 import { defineConfig } from 'vitest/config';
+import { build } from './bin/build-steps.mjs';
+import { createProgress } from './bin/progress.mjs';
+
+// What tests start in processes and threads of its own is the compiled code.
+await build(createProgress());
 
 const project = (name: string, include: string[], testTimeout: number, globalSetup: string[] = []) => ({
   extends: true as const,

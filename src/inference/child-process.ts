@@ -1,11 +1,12 @@
 import { fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { SiblingEntry } from '../lib/sibling-entry.ts';
 import type { FromAnyChild, Log } from './protocol.ts';
 
 export interface ChildOptions<In> {
-  readonly entry: SiblingEntry;
+  readonly file: string;
+  /** Node's own arguments, such as a loader that the file needs. */
+  readonly execArgv?: readonly string[];
   /** For log lines: `engine starter/0`. */
   readonly label: string;
   readonly environment: Environment;
@@ -38,9 +39,9 @@ const longestDrainMilliseconds = 300;
 export function startChild<Out extends { type: string }, In extends { type: string }>(
   options: ChildOptions<In>,
 ): Child<Out> {
-  const { entry, label, log } = options;
-  const child = fork(entry.file, [String(process.pid)], {
-    execArgv: [...entry.execArgv],
+  const { file, execArgv = [], label, log } = options;
+  const child = fork(file, [String(process.pid)], {
+    execArgv: [...execArgv],
     env: { ...childEnvironment(options.environment), UV_THREADPOOL_SIZE: '1' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'json',

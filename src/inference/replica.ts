@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { DomainError } from '../contracts/errors.ts';
 import type { EngineFacts, PoolChange } from '../contracts/pool.ts';
-import { siblingEntry } from '../lib/sibling-entry.ts';
+import { compiledFile } from '../lib/compiled-file.ts';
 import { abortable, type Settle } from './abortable.ts';
 import { type Child, type Environment, startChild } from './child-process.ts';
 import { createCircuit } from './circuit.ts';
@@ -103,7 +103,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     if (ownTurn !== turn) return;
     let loadFailure: string | undefined;
     child = startChild<ToEngine, FromEngine>({
-      entry: siblingEntry(import.meta.url, 'child/main'),
+      file: compiledFile(import.meta.url, 'child/main'),
       label,
       environment: options.environment,
       hangSeconds: timing.hangSeconds,

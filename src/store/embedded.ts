@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../contracts/logger.ts';
 import { StoreUnavailableError } from '../contracts/stores/store.ts';
-import { siblingThread } from '../lib/sibling-thread.ts';
+import { compiledFile } from '../lib/compiled-file.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { socketFolder } from './socket-folder.ts';
 
@@ -57,8 +57,8 @@ export async function openEmbeddedDatabase(dataDirectory: string, log: Logger): 
 }
 
 function startWorker(workerData: EmbeddedWorkerData): Promise<Worker> {
-  const entry = siblingThread(import.meta.url, 'embedded-worker');
-  const worker = new Worker(entry.file, { workerData, execArgv: [...entry.execArgv], name: 'sluice-database' });
+  const file = compiledFile(import.meta.url, 'embedded-worker');
+  const worker = new Worker(file, { workerData, execArgv: [], name: 'sluice-database' });
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) =>
       reject(

@@ -9,8 +9,8 @@ import { url } from './service.ts';
 /** What differs from run to run: only its kind is compared. */
 const varying = new Set(['used', 'remaining', 'resetsAt', 'retryAfterSeconds', 'completionTokens', 'cost']);
 
-/** The command line from its sources, with nothing but what the page tells to set. */
-const commandLine = `npx() { shift; node --import ${resolve('node_modules/tsx/dist/esm/index.mjs')} ${resolve('src/cli/main.ts')} "$@"; }`;
+/** The command line, with nothing but what the page tells to set. */
+const commandLine = `npx() { shift; node ${resolve('bin/sluice.mjs')} "$@"; }`;
 const separator = '--- the next snippet ---';
 
 describe("the README's section on keys, limits and usage", async () => {

@@ -18,22 +18,20 @@ export interface ServerProcessOptions {
   readonly dataDirectory: string;
   readonly adminSecret: string;
   readonly environment?: Readonly<Record<string, string>>;
-  /** The command line to run; default that of the source. */
-  readonly entry?: string;
 }
 
 export const newAdminSecret = generateSecret;
 
 /** A server in a process of its own, ready to answer: one that may be killed. */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
-  const { dataDirectory, adminSecret, environment = {}, entry } = options;
+  const { dataDirectory, adminSecret, environment = {} } = options;
   const settings = {
     SLUICE_PORT: '0',
     SLUICE_DATA_DIR: dataDirectory,
     SLUICE_ADMIN_KEY: adminSecret,
     ...environment,
   };
-  const serve = startSluice(['serve'], settings, entry);
+  const serve = startSluice(['serve'], settings);
   const pid = serve.child.pid!;
   const url = await waitFor(
     'the server to be ready',

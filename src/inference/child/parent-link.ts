@@ -21,7 +21,6 @@ export function connectToParent<In extends { readonly type: string }, Out extend
   receive: (message: Exclude<In, Ping>) => void,
   step: () => number | undefined = () => undefined,
 ): ParentLink<Out> {
-  process.execArgv = []; // what the library forks to try out its binaries needs no loader of ours
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   process.on('disconnect', endNow);
   watchParent();

@@ -1,4 +1,4 @@
-import { siblingEntry } from '../../lib/sibling-entry.ts';
+import { compiledFile } from '../../lib/compiled-file.ts';
 import { type Environment, startChild } from '../child-process.ts';
 import type { Device, FromDeviceProbe, Log, ToDeviceProbe } from '../protocol.ts';
 
@@ -13,7 +13,7 @@ export async function probeDevice({ environment, hangSeconds, log }: ProbeOption
   const { promise, resolve } = withResolver<Device>();
   let hasAnswered = false;
   await using _child = startChild<ToDeviceProbe, FromDeviceProbe>({
-    entry: siblingEntry(import.meta.url, 'main'),
+    file: compiledFile(import.meta.url, 'main'),
     label: 'device probe',
     environment,
     hangSeconds,

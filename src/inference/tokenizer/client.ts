@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { DomainError } from '../../contracts/errors.ts';
 import type { ModelFacts, PromptInput, TokenizedPrompt } from '../../contracts/inference.ts';
-import { siblingEntry } from '../../lib/sibling-entry.ts';
+import { compiledFile } from '../../lib/compiled-file.ts';
 import { abortable, type Settle } from '../abortable.ts';
 import { type Child, type Environment, startChild } from '../child-process.ts';
 import type { FromTokenizer, Log, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
@@ -47,7 +47,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
 
   function start(): Child<ToTokenizer> {
     return startChild<ToTokenizer, FromTokenizer>({
-      entry: siblingEntry(import.meta.url, 'main'),
+      file: compiledFile(import.meta.url, 'main'),
       label: 'tokenizer',
       environment: options.environment,
       hangSeconds: options.hangSeconds,

@@ -12,13 +12,13 @@ export interface SluiceProcess extends AsyncDisposable {
   ended(): Promise<number | null>;
 }
 
-/** The command line in a process of its own, with nothing of this process's settings. */
+/** The command line as it ships, or another script, in a process of its own, with nothing of this process's settings. */
 export function startSluice(
   argv: readonly string[],
   environment: Readonly<Record<string, string>>,
-  entry = 'src/cli/main.ts',
+  script = 'bin/sluice.mjs',
 ): SluiceProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', entry, ...argv], {
+  const child = spawn(process.execPath, [...(script.endsWith('.ts') ? ['--import', 'tsx'] : []), script, ...argv], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -15,7 +15,6 @@ export async function benchIdle(argv: readonly string[]): Promise<void> {
   await using server = await startServerProcess({
     dataDirectory: directory.path,
     adminSecret: newAdminSecret(),
-    entry: 'bin/sluice.mjs',
   });
   await complete(server.admin, { model: 'default', prompt: 'Once upon a time', maxTokens: 20 });
   await delay(settleMilliseconds);

@@ -85,7 +85,11 @@ function readCompletion(url: string, prompt: readonly number[], tokens: number, 
         response.once('end', resolve);
       },
     );
-    sent.once('error', reject);
+    sent.once('error', (error: NodeJS.ErrnoException) => {
+      // The server may have closed a connection that was idle since the last measurement.
+      if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(readCompletion(url, prompt, tokens, onToken));
+      else reject(error);
+    });
     sent.end(
       JSON.stringify({
         prompt,

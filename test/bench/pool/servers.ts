@@ -42,7 +42,6 @@ export async function startSluiceServer(
       dataDirectory: directory.path,
       adminSecret,
       environment: { SLUICE_CONFIG: config },
-      entry: 'bin/sluice.mjs',
     }),
   );
   const owned = opened.move();

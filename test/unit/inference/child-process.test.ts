@@ -6,14 +6,14 @@ import { describe, expect, it, vi } from 'vitest';
 import { type Child, startChild } from '../../../src/inference/child-process.ts';
 import type { FromFixture, ToFixture } from './fixtures/child.ts';
 
-const entry = { file: fileURLToPath(new URL('fixtures/child.ts', import.meta.url)), execArgv: ['--import', 'tsx'] };
+const fixture = { file: fileURLToPath(new URL('fixtures/child.ts', import.meta.url)), execArgv: ['--import', 'tsx'] };
 
 function start(changes: { hangSeconds?: number; stallSeconds?: number } = {}) {
   const said: FromFixture[] = [];
   const lines: string[] = [];
   const ends: string[] = [];
   const child: Child<ToFixture> = startChild<ToFixture, FromFixture>({
-    entry,
+    ...fixture,
     label: 'fixture',
     environment: { ...process.env, SLUICE_SECRET: 'secret', DATABASE_URL: 'secret', KEPT: 'yes' },
     hangSeconds: 10,
