@@ -9,5 +9,5 @@ const compiled = new URL('../../dist/', import.meta.url).href;
  */
 export function compiledFile(moduleUrl: string, name: string): string {
   const { href } = new URL(`${name}.js`, moduleUrl);
-  return fileURLToPath(href.replace(sources, compiled));
+  return fileURLToPath(compiled + href.slice(sources.length));
 }
