@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { build } from './bin/build-steps.mjs';
 import { createProgress } from './bin/progress.mjs';
 
-// What tests start in processes and threads of its own is the compiled code.
+// What runs in processes and threads of its own runs compiled.
 await build(createProgress());
 
 const project = (name: string, include: string[], testTimeout: number, globalSetup: string[] = []) => ({

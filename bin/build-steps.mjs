@@ -57,6 +57,8 @@ async function runStep(name, progress) {
   const stamp = join(root, `dist/.${name}.stamp`);
   const fingerprint = fingerprintOf(inputs, version);
   if (isBuilt && existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint) return;
+  // A step that fails may leave some of its output: what is there then is of no known input.
+  rmSync(stamp, { force: true });
   await progress(label, () => run(label, command()));
   mkdirSync(join(root, 'dist'), { recursive: true });
   writeFileSync(stamp, fingerprint);

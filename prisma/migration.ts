@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from '../bin/build-steps.mjs';
+import { createProgress } from '../bin/progress.mjs';
 import { connectionPool, embeddedAddress } from '../src/store/connection.ts';
 import { openEmbeddedDatabase } from '../src/store/embedded.ts';
 import { applyMigrations, migrationsFolder } from '../src/store/migrate.ts';
@@ -13,6 +15,9 @@ import { everything, openSchemaEngine } from '../src/store/schema-engine.ts';
  */
 const name = process.argv[2];
 if (!name || !/^[a-z][a-z0-9_]*$/.test(name)) throw new Error('usage: npm run migration -- <name_in_snake_case>');
+
+// The database's thread runs compiled. What else does not compile yet may be what waits for the migration.
+await build(createProgress()).catch(() => {});
 
 const schemaFile = fileURLToPath(new URL('schema.prisma', import.meta.url));
 const content = await readFile(schemaFile, 'utf8');

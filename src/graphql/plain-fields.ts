@@ -11,6 +11,7 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
+// The executor's own parts. They are internal to the package, which is pinned.
 import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js';
 import { buildExecutionContext, type ExecutionContext } from 'graphql/execution/execute.js';
 
@@ -18,9 +19,9 @@ import { buildExecutionContext, type ExecutionContext } from 'graphql/execution/
 const extension = 'plain';
 
 /**
- * A plain field reads nothing but its parent: no arguments, no context, nothing to wait for. What a subscription selects of plain
- * fields is worked out once, and read from each event then; the executor would work it out again for every token and reader, which
- * costs more than all else between the log and the socket.
+ * A plain field reads nothing but its parent: no arguments, no context, no access rule of its own, nothing to wait for. What a
+ * subscription selects of plain fields is worked out once, and read from each event then; the executor would work it out again for
+ * every token and reader, which costs more than all else between the log and the socket.
  */
 export function plain<Parent, Value>(read: (parent: Parent) => Value) {
   return { resolve: read, extensions: { [extension]: read } };
@@ -62,6 +63,8 @@ function orRefuse(prepare: () => Read): Read {
 /** As the executor: CompleteValue and ExecuteSelectionSet of https://spec.graphql.org/October2021/#sec-Executing-Fields. */
 function dataOf({ schema, fragments, variableValues, operation, contextValue }: ExecutionContext): Read {
   function fieldsOf(type: GraphQLObjectType, selected: ReadonlyMap<string, readonly FieldNode[]>): Read {
+    // The one name that would not become a property.
+    if (selected.has('__proto__')) return refuse();
     const fields = [...selected].map(([name, nodes]) => ({ name, read: fieldOf(type, nodes) }));
     return (parent) => {
       const object: Record<string, unknown> = {};

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 
-const sources = new URL('../', import.meta.url).href;
+/** `src` or `dist`, whichever runs. */
+const own = new URL('../', import.meta.url).href;
 const compiled = new URL('../../dist/', import.meta.url).href;
 
 /**
@@ -9,5 +10,5 @@ const compiled = new URL('../../dist/', import.meta.url).href;
  */
 export function compiledFile(moduleUrl: string, name: string): string {
   const { href } = new URL(`${name}.js`, moduleUrl);
-  return fileURLToPath(compiled + href.slice(sources.length));
+  return fileURLToPath(compiled + href.slice(own.length));
 }

@@ -55,7 +55,8 @@ interface NativeChoiceSampler extends Sampler {
 
 /**
  * With one thread in libuv's pool, as engine processes have it, samples that are queued right behind the evaluation are drawn there as
- * soon as it is done, without waking our thread in between. After an evaluation that failed they find old logits or none, and are dropped.
+ * soon as it is done, without waking our thread in between. Behind an evaluation that failed they are drawn from old logits or none, and
+ * nobody gets them.
  */
 // biome-ignore lint/style/noProcessEnv: no setting of ours, a fact about this process
 const jobsRunInOrder = process.env.UV_THREADPOOL_SIZE === '1';

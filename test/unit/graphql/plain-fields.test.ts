@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { type ExecutionArgs, execute, parse, validate } from 'graphql';
+import {
+  type ExecutionArgs,
+  execute,
+  type GraphQLInterfaceType,
+  type GraphQLObjectType,
+  parse,
+  validate,
+} from 'graphql';
 import { describe, expect, it } from 'vitest';
 import type { ChoiceDelta } from '../../../src/contracts/inference.ts';
 import type { LogEvent } from '../../../src/contracts/token-log.ts';
@@ -47,7 +54,7 @@ const directive = fc.constantFrom(
   '@include(if: $no)',
   '@skip(if: false)',
 );
-const aliasOf = (field: string) => fc.constantFrom('', `first_${field}:`, `second_${field}:`);
+const aliasOf = (field: string) => fc.constantFrom('', '', `first_${field}:`, `second_${field}:`);
 
 /** Anything that one may select of a type: fields under aliases, more than once, in fragments, with directives. */
 const { selection } = fc.letrec<Record<'selection' | TypeName, string>>((tie) => {
@@ -144,6 +151,22 @@ describe('plain fields', () => {
     const beyondInt = owned({ ...delta, seq: 2 ** 31 });
     expect(createPlainReader(args)(beyondInt)).toBeUndefined();
     expect(await executed(args, beyondInt)).toContain('cannot represent');
+  });
+
+  it('leave to the executor a name that is no property', async () => {
+    const args = argsOf('subscription { completionEvents(id: "x") { __proto__: seq } }');
+    expect(createPlainReader(args)(owned(delta))).toBeUndefined();
+    expect(await executed(args, owned(delta))).toContain('"__proto__":4');
+  });
+
+  it('have no access rules of their own, which nobody would ask', () => {
+    const types = ['CompletionEvent', 'CompletionQueued', 'CompletionDelta', 'ChoiceDelta'];
+    const options = types.flatMap((name) => {
+      const type = schema.getType(name) as GraphQLObjectType | GraphQLInterfaceType;
+      return [type, ...Object.values(type.getFields())].map(({ extensions }) => extensions.pothosOptions as object);
+    });
+    expect(options.length).toBeGreaterThan(15);
+    for (const each of options) expect(Object.keys(each)).not.toContain('authScopes');
   });
 
   it('leave to the executor what is not plain at all, and variables that do not fit', () => {
