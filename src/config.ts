@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { ModelPrice } from './contracts/inference.ts';
 import { cacheTypes, needsFlashAttention } from './inference/cache-type.ts';
 import { flashAttentionSettings } from './inference/flash-attention.ts';
-import type { ModelConfig } from './inference/model-config.ts';
+import { cacheSharings, type ModelConfig } from './inference/model-config.ts';
 
 /** Everything that can be configured, read once: environment (or the flag of the same name), then the config file. */
 export interface Config {
@@ -93,6 +93,12 @@ const modelSchema = z.strictObject({
     .enum(flashAttentionSettings)
     .default('auto')
     .describe('Attention that needs less memory; auto is on wherever the device can do it and gains by it.'),
+  cacheSharing: z
+    .enum(cacheSharings)
+    .default('project')
+    .describe(
+      'Whose prompts may share evaluated tokens: those of one project, or of all, who could then tell by the speed of an answer what others have sent.',
+    ),
   load: z
     .enum(['start', 'demand'])
     .default('start')

@@ -1,4 +1,4 @@
-import type { CompletionId, ProjectId } from './ids.ts';
+import type { CompletionId } from './ids.ts';
 import type { PoolChange, PoolDescription } from './pool.ts';
 
 /**
@@ -88,8 +88,8 @@ export interface TokenizedPrompt {
 export interface InferenceJob {
   readonly completionId: CompletionId;
   readonly model: string;
-  /** Evaluated prompts may be reused (as a shared prefix) within one project, never across two. */
-  readonly cacheScope: ProjectId;
+  /** Evaluated prompts may be reused (as a shared prefix) within one scope, never across two. */
+  readonly cacheScope: string;
   readonly promptTokens: readonly number[];
   /** Number of choices; may exceed the model's slots: the choices then take turns. */
   readonly n: number;

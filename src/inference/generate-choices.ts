@@ -36,8 +36,7 @@ export interface ChoiceHost {
  * Runs the choices of one job: the first on the caller's slot, further ones on extra slots as far as there are any, the
  * others in turns. What the choices gain in one turn of the event loop becomes one delta.
  *
- * The prompt is evaluated once by each choice that starts beside others: the pinned library neither copies a sequence's state in
- * memory nor evaluates tokens for several sequences at once. A choice that takes the turn of another finds the prompt evaluated.
+ * The prompt is evaluated once by each engine that runs some of them: others start from a copy of the first one's state (child/plan-start.ts).
  * `cachedPromptTokens` is what the first choice found, as the prompt is counted once.
  */
 export function generateChoices(

@@ -28,9 +28,14 @@ export interface ModelConfig {
   /** Of the KV cache; quantised ones need flash attention. */
   readonly cacheType: CacheType;
   readonly flashAttention: FlashAttentionSetting;
+  readonly cacheSharing: CacheSharing;
   /** When it is loaded: with the server, or by the first request. */
   readonly load: 'start' | 'demand';
   /** How long it stays in memory without being used; null is for ever. */
   readonly keepAliveSeconds: number | null;
   readonly price: ModelPrice;
 }
+
+/** Whose prompts may share evaluated tokens: with `all`, the speed of an answer tells one project what others have sent. */
+export const cacheSharings = ['project', 'all'] as const;
+export type CacheSharing = (typeof cacheSharings)[number];

@@ -199,8 +199,11 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       const broken = now === 'FAILED' || replicas.some(({ state }) => state.type === 'crashed');
       return !broken && (config.load === 'demand' || (loadedBefore && resident.state !== 'in'));
     },
-    generate: (job, signal) =>
-      generateChoices(job, { engine, extraSlot: (signal) => slots.acquire('extra', signal) }, signal),
+    generate(job, signal) {
+      const cacheScope = config.cacheSharing === 'all' ? everybody : job.cacheScope;
+      const host = { engine, extraSlot: (signal: AbortSignal) => slots.acquire('extra', signal) };
+      return generateChoices({ ...job, cacheScope }, host, signal);
+    },
     async whenReady(signal) {
       using _held = await use(signal);
     },
@@ -227,6 +230,8 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     },
   };
 }
+
+const everybody = 'all';
 
 /** Of the replicas that can answer: one with a free sequence that knows the scope, else the least loaded. */
 function leastLoaded(replicas: readonly Replica[], sequences: number, scope: string): Replica | undefined {

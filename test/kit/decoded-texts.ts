@@ -4,7 +4,7 @@ import type { OpenEngine } from '../../src/inference/llama/open-engine.ts';
 import type { ChoicePiece, ChoiceSampling } from '../../src/inference/protocol.ts';
 import { greedyChoice } from './sampling.ts';
 
-/** What an engine with three sequences says to several prompts at once, then again to prompts that go on from what the first round left. */
+/** What an engine with three sequences says to several prompts at once, to prompts that go on from what these left, and to some that share most. */
 export async function decodedTexts({ decoder, vocabulary }: Omit<OpenEngine, 'facts'>): Promise<string[]> {
   const texts: string[] = [];
   const ended = new Map<number, (problem?: string) => void>();
@@ -36,6 +36,8 @@ export async function decodedTexts({ decoder, vocabulary }: Omit<OpenEngine, 'fa
   ];
   await Promise.all(prompts.map((prompt, index) => run(index, prompt)));
   await Promise.all(prompts.map((prompt, index) => run(3 + index, [...prompt, 330, 331])));
+  const shared = [1, ...Array.from({ length: 63 }, (_, i) => 340 + i)];
+  await Promise.all([330, 331, 332].map((word, index) => run(8 + index, [...shared, word])));
   await run(6, prompts[0]!, { frequencyPenalty: 1, presencePenalty: 1, repeatPenalty: 1.2 });
   await run(7, prompts[0]!, { logitBias: [[300, 6]], topK: 4, topP: 0.9, minP: 0.1 });
   return texts;

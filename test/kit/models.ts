@@ -52,6 +52,7 @@ export function modelConfig(model: TestModel, changes: Partial<ModelConfig> = {}
     threads: 1,
     gpuLayers: 'auto',
     cacheType: 'f16',
+    cacheSharing: 'project',
     flashAttention: 'auto',
     load: 'start',
     keepAliveSeconds: null,

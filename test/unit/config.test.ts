@@ -38,6 +38,11 @@ describe('a model of the configuration', () => {
     expect(modelWith({ flashAttention: 'off' })).toMatchObject({ cacheType: 'f16', flashAttention: 'off' });
   });
 
+  it('shares evaluated prompts within a project, unless it says otherwise', () => {
+    expect(modelWith({}).cacheSharing).toBe('project');
+    expect(modelWith({ cacheSharing: 'all' }).cacheSharing).toBe('all');
+  });
+
   it.each(['q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'])(
     'refuses a cache in %s without flash attention',
     (cacheType) => {
@@ -54,6 +59,7 @@ describe('a model of the configuration', () => {
     { devices: [-1] },
     { cacheType: 'q2_K' },
     { flashAttention: true },
+    { cacheSharing: 'none' },
   ])('refuses %j', (changes) => {
     expect(() => modelWith(changes)).toThrow(`models.0.${Object.keys(changes)[0]}`);
   });

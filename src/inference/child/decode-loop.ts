@@ -2,9 +2,11 @@ import type { FinishReason } from '../../contracts/inference.ts';
 import type { ChoicePiece, ChoiceRequest } from '../protocol.ts';
 import { createDetokeniser, type Detokeniser } from '../text/detokeniser.ts';
 import { createStopMatcher, type StopMatcher } from '../text/stop-matcher.ts';
+import { type Copies, createCopies } from './copies.ts';
+import { type CopyPace, createCopyPace } from './copy-pace.ts';
 import type { BatchEntry, Decoder, Sampler, Vocabulary } from './decoder.ts';
+import { type CachedSequence, planStart, type Start } from './plan-start.ts';
 import { promptRoom } from './prompt-room.ts';
-import { type CachedSequence, chooseSequence } from './sequence-cache.ts';
 
 /**
  * Continuous batching: every step decodes one token of each running choice and a chunk of prompt of those that are not
@@ -13,8 +15,8 @@ import { type CachedSequence, chooseSequence } from './sequence-cache.ts';
  *     queued ──sequence free──▶ prefilling ──whole prompt evaluated──▶ running ──▶ ended
  *        └──────────────────────────┴──── cancel: ended before the next step ───────┘
  *
- * A sequence that is given back keeps its evaluated tokens for a later prompt of the same scope. Without choices the loop
- * is not running at all.
+ * A sequence that is given back keeps its evaluated tokens for a later prompt of the same scope. A choice stays queued while another
+ * evaluates what both prompts share, to start from a copy of it. Without choices the loop is not running at all.
  */
 export interface DecodeLoop {
   generate(request: ChoiceRequest): void;
@@ -47,36 +49,59 @@ interface Choice {
   cancelled: boolean;
 }
 
-export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, events: DecodeLoopEvents): DecodeLoop {
+export function createDecodeLoop(
+  decoder: Decoder,
+  vocabulary: Vocabulary,
+  events: DecodeLoopEvents,
+  pace: CopyPace = createCopyPace(),
+): DecodeLoop {
   const sequences = Array.from({ length: decoder.sequences }, (_, sequence): Sequence => {
-    return { sequence, tokens: [], scope: '', lastUse: 0, choice: undefined };
+    return {
+      sequence,
+      tokens: [],
+      scope: '',
+      lastUse: 0,
+      choice: undefined,
+      get upcoming() {
+        return this.choice && (this.choice.sampled === 0 ? this.choice.pending : []);
+      },
+    };
   });
+  const isCopyWorthwhile = decoder.canCopy ? pace.isWorthwhile : () => false;
   const queue: ChoiceRequest[] = [];
   let uses = 0;
   let steps = 0;
   let running = false;
 
-  function start(request: ChoiceRequest): boolean {
-    const idle = sequences.filter((sequence) => sequence.choice === undefined);
-    const isBusy = (sequence: number) => sequences[sequence]?.choice !== undefined;
-    const chosen = chooseSequence(idle, isBusy, request.promptTokens, request.cacheScope);
-    if (chosen === undefined) return false;
-    const sequence = sequences[chosen.sequence]!;
-    const kept = decoder.keep(chosen.sequence, chosen.keep) ? chosen.keep : 0;
-    sequence.tokens = request.promptTokens.slice(0, kept);
+  async function start(request: ChoiceRequest, plan: Extract<Start, { type: 'start' }>, copies: Copies): Promise<void> {
+    const sequence = sequences[plan.sequence]!;
     sequence.scope = request.cacheScope;
     sequence.lastUse = ++uses;
-    sequence.choice = {
+    const choice: Choice = {
       request,
       sampler: decoder.sampler(request.sampling),
       detokeniser: createDetokeniser(vocabulary.detokenise, request.promptTokens),
       stops: createStopMatcher(request.stop),
-      pending: request.promptTokens.slice(kept),
+      pending: [],
       sampled: 0,
       cancelled: false,
     };
+    sequence.choice = choice;
+    const kept = (await hold(sequence, plan, copies)) ? plan.keep : 0;
+    sequence.tokens = request.promptTokens.slice(0, kept);
+    choice.pending = request.promptTokens.slice(kept);
     events.started(request.requestId, kept);
-    return true;
+  }
+
+  async function hold(
+    { sequence }: Sequence,
+    plan: Extract<Start, { type: 'start' }>,
+    copies: Copies,
+  ): Promise<boolean> {
+    if (plan.copyFrom === undefined) return decoder.keep(sequence, plan.keep);
+    const source = sequences[plan.copyFrom]!;
+    source.lastUse = ++uses;
+    return copies.copy(source, sequence, plan.keep);
   }
 
   function end(sequence: Sequence, piece: Omit<ChoicePiece, 'requestId'>): void {
@@ -145,11 +170,24 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
     }
   }
 
+  /** What prompts cost, by the steps that were mostly of them. */
+  function measure(plan: readonly { sequence: Sequence; entry: BatchEntry }[], milliseconds: number): void {
+    let tokens = 0;
+    let answers = 0;
+    for (const { sequence, entry } of plan) {
+      tokens += entry.tokens.length;
+      if (sequence.choice!.sampled > 0) answers += 1;
+    }
+    if (answers * 2 < tokens) pace.evaluated(tokens, milliseconds);
+  }
+
   async function step(): Promise<void> {
     steps += 1;
     const plan = planStep();
     try {
+      const began = performance.now();
       const sampled = await decoder.step(plan.map(({ entry }) => entry));
+      measure(plan, performance.now() - began);
       for (const [index, { sequence, entry }] of plan.entries()) {
         for (const token of entry.tokens) sequence.tokens.push(token);
         const choice = sequence.choice!;
@@ -173,8 +211,17 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
     events.failed(choice.request.requestId, message);
   }
 
-  function startQueued(): void {
-    while (queue.length > 0 && start(queue[0]!)) queue.shift();
+  async function startQueued(): Promise<void> {
+    await using copies = createCopies(decoder, pace);
+    for (const request of [...queue]) {
+      const index = queue.indexOf(request);
+      if (index < 0) continue; // cancelled while another was copied
+      const plan = planStart(sequences, request.promptTokens, request.cacheScope, isCopyWorthwhile);
+      if (plan.type === 'full') return;
+      if (plan.type === 'wait') continue;
+      queue.splice(index, 1);
+      await start(request, plan, copies);
+    }
   }
 
   async function run(): Promise<void> {
@@ -182,7 +229,7 @@ export function createDecodeLoop(decoder: Decoder, vocabulary: Vocabulary, event
     await Promise.resolve(); // requests that came in one message start in one batch
     for (;;) {
       endCancelled();
-      startQueued();
+      if (queue.length > 0) await startQueued();
       if (sequences.every((sequence) => sequence.choice === undefined)) break;
       await step();
     }

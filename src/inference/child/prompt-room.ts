@@ -1,5 +1,5 @@
 /** While answers are running, prompts are evaluated in chunks no longer than this, so that no stream stalls behind one. */
-const chunkBesideAnswers = 128;
+export const chunkBesideAnswers = 128;
 /**
  * But a step that so many can begin with, and as large a share of those that are answering, takes all the prompts that it has room for:
  * the few that a burst finds running wait once, and the many need not begin one after the other.

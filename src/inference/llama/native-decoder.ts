@@ -2,6 +2,7 @@ import type { LlamaContext, LlamaContextSequence } from 'node-llama-cpp';
 import type { Decoder, Sampler } from '../child/decoder.ts';
 import type { ChoiceSampling } from '../protocol.ts';
 import { nativeSeed } from './native-seed.ts';
+import { snapshotInFile } from './snapshot-in-file.ts';
 
 /**
  * The batch loop's way straight to the native context. The public `sequence.evaluate()` waits for each sequence's consumer
@@ -15,6 +16,9 @@ interface NativeContext {
   sampleToken(logitIndex: number, sampler: NativeSampler): Promise<number>;
   disposeSequence(sequence: number): void;
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean;
+  saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>;
+  /** Reads the tokens alone where there is no room for any. */
+  loadSequenceStateFromFile(path: string, sequence: number, roomForTokens: number): Promise<Uint32Array>;
   setThreads(count: number): void;
 }
 
@@ -72,6 +76,15 @@ export function nativeDecoder(
   const canCut = !sequences[0]!.needsCheckpoints;
   const lengths = sequences.map(() => 0);
 
+  function keep(sequence: number, length: number): boolean {
+    const id = sequenceIds[sequence]!;
+    if (length === lengths[sequence]) return true;
+    const kept = length > 0 && canCut && native.removeTokenCellsFromSequence(id, length, -1);
+    if (!kept) native.disposeSequence(id);
+    lengths[sequence] = kept ? length : 0;
+    return kept || length === 0;
+  }
+
   return {
     alive: sequences,
     sequences: sequences.length,
@@ -110,13 +123,20 @@ export function nativeDecoder(
       return Promise.all(sampled);
     },
 
-    keep(sequence, length) {
-      const id = sequenceIds[sequence]!;
-      if (length === lengths[sequence]) return true;
-      const kept = length > 0 && canCut && native.removeTokenCellsFromSequence(id, length, -1);
-      if (!kept) native.disposeSequence(id);
-      lengths[sequence] = kept ? length : 0;
-      return kept || length === 0;
+    keep,
+    canCopy: canCut,
+
+    snapshot(source) {
+      const held = lengths[source]!;
+      return snapshotInFile({
+        save: (path) => native.saveSequenceStateToFile(path, sequenceIds[source]!, new Uint32Array()),
+        async load(path, sequence, length) {
+          keep(sequence, 0);
+          await native.loadSequenceStateFromFile(path, sequenceIds[sequence]!, 1);
+          lengths[sequence] = held;
+          return keep(sequence, length);
+        },
+      });
     },
 
     sampler(sampling) {
@@ -157,6 +177,8 @@ const contextEntries = [
   'sampleToken',
   'disposeSequence',
   'removeTokenCellsFromSequence',
+  'saveSequenceStateToFile',
+  'loadSequenceStateFromFile',
   'setThreads',
 ] as const satisfies readonly (keyof NativeContext)[];
 

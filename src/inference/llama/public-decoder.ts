@@ -8,6 +8,7 @@ import {
 import type { BatchEntry, Decoder, Sampler } from '../child/decoder.ts';
 import type { ChoiceSampling } from '../protocol.ts';
 import { nativeSeed } from './native-seed.ts';
+import { snapshotInFile } from './snapshot-in-file.ts';
 
 /**
  * The same decoder on the library's public API alone: slower (the library forms the batches), for a version of it whose
@@ -56,6 +57,19 @@ export function publicDecoder(context: LlamaContext, sequences: readonly LlamaCo
       clearing[index] = sequence.clearHistory();
       return length === 0;
     },
+    canCopy: canCut,
+    snapshot: (source) =>
+      snapshotInFile({
+        async save(path) {
+          await clearing[source];
+          await sequences[source]!.saveStateToFile(path);
+        },
+        async load(path, target) {
+          await clearing[target];
+          await sequences[target]!.loadStateFromFile(path, { acceptRisk: true });
+          return true; // what is beyond the length is erased by the step that goes on from there
+        },
+      }),
     sampler: (sampling) => publicSampler(sampling, context),
   };
 }

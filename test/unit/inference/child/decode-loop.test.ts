@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { createCopyPace } from '../../../../src/inference/child/copy-pace.ts';
 import { createDecodeLoop } from '../../../../src/inference/child/decode-loop.ts';
-import { createFakeDecoder, letters, recordEvents, request } from './fake-decoder.ts';
+import { createFakeDecoder, type LoopEvent, letters, recordEvents, request } from './fake-decoder.ts';
 
 function open(options?: Parameters<typeof createFakeDecoder>[0]) {
   const decoder = createFakeDecoder(options);
   const recorded = recordEvents();
-  return { decoder, recorded, loop: createDecodeLoop(decoder, letters, recorded.listener) };
+  // The steps of the fake take no time at all: nothing would be worth a copy.
+  const pace = { ...createCopyPace(), evaluated: () => {} };
+  return { decoder, recorded, loop: createDecodeLoop(decoder, letters, recorded.listener, pace) };
 }
 
 const sizes = (entries: readonly { tokens: readonly number[] }[]) => entries.map(({ tokens }) => tokens.length);
@@ -231,5 +234,98 @@ describe('decode loop', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(decoder.steps.length).toBe(steps);
     expect(decoder.samplers.live).toBe(0);
+  });
+
+  describe('with prompts that share a prefix', () => {
+    const shared = Array.from({ length: 40 }, (_, i) => i % 20);
+    const cached = (events: readonly LoopEvent[]) =>
+      events.flatMap((event) => (event.type === 'started' ? [event.cached] : []));
+
+    it('evaluates what choices of one prompt share once, and puts it aside once for all of them', async () => {
+      const { loop, recorded, decoder } = open({ sequences: 4, batchSize: 64 });
+      for (const id of [1, 2, 3, 4]) loop.generate(request(id, { promptTokens: shared, maxTokens: 4 }));
+      await recorded.untilEnded(1, 2, 3, 4);
+      expect(cached(recorded.events)).toEqual([0, 39, 39, 39]);
+      expect(decoder.steps.map(sizes).slice(0, 2)).toEqual([[40], [1, 1, 1, 1]]);
+      expect(decoder.copies).toEqual([1, 2, 3].map((to) => ({ from: 0, to, length: 39 })));
+      expect(decoder.snapshots).toEqual({ taken: 1, live: 0 });
+      expect(new Set([1, 2, 3, 4].map(recorded.text))).toEqual(new Set(['uvwx']));
+    });
+
+    it('lets those that share nothing begin while others wait', async () => {
+      const { loop, recorded, decoder } = open({ sequences: 3, batchSize: 16 });
+      loop.generate(request(1, { promptTokens: shared, maxTokens: 2 }));
+      loop.generate(request(2, { promptTokens: [...shared, 3], maxTokens: 2 }));
+      loop.generate(request(3, { promptTokens: [7], maxTokens: 2 }));
+      await recorded.untilEnded(1, 2, 3);
+      const started = recorded.events.flatMap((event) => (event.type === 'started' ? [event.requestId] : []));
+      expect(started).toEqual([1, 3, 2]);
+      expect(decoder.copies).toEqual([{ from: 0, to: 2, length: 32 }]);
+      expect(recorded.text(2)).toBe('ef');
+    });
+
+    it('keeps the history of a chat when another one begins with the same words', async () => {
+      const { loop, recorded } = open({ sequences: 3, contextSize: 256 });
+      const chats = [20, 21].map((word) => [...shared, ...Array<number>(60).fill(word)]);
+      const next = (chat: number[]) => [...chat, 5];
+      for (const [id, promptTokens] of [chats[0]!, chats[1]!, next(chats[0]!), next(chats[1]!)].entries()) {
+        loop.generate(request(id, { promptTokens, maxTokens: 1 }));
+        await recorded.untilEnded(id);
+      }
+      expect(cached(recorded.events)).toEqual([0, 40, 100, 100]);
+    });
+
+    it('evaluates again where a copy fails, and does not wait for the next', async () => {
+      const { loop, recorded, decoder } = open({ sequences: 3, batchSize: 64 });
+      decoder.copiesFail = true;
+      loop.generate(request(1, { promptTokens: shared, maxTokens: 2 }));
+      loop.generate(request(2, { promptTokens: shared, maxTokens: 2 }));
+      await recorded.untilEnded(1, 2);
+      expect(decoder.steps.map(sizes)).toEqual([[40], [1, 40], [1]]);
+      expect(recorded.text(2)).toBe(recorded.text(1));
+    });
+
+    it('does not wait where states cannot be copied', async () => {
+      const { loop, recorded, decoder } = open({ sequences: 2, batchSize: 100, canCut: false });
+      for (const id of [1, 2]) loop.generate(request(id, { promptTokens: shared, maxTokens: 2 }));
+      await recorded.untilEnded(1, 2);
+      expect(decoder.steps.map(sizes)).toEqual([
+        [40, 40],
+        [1, 1],
+      ]);
+    });
+
+    it('goes on by itself where the choice that it waited for is cancelled or fails', async () => {
+      const { loop, recorded, decoder } = open({ sequences: 2, batchSize: 16 });
+      for (const id of [1, 2]) loop.generate(request(id, { promptTokens: shared, maxTokens: 2 }));
+      await recorded.until(() => recorded.events.length > 0);
+      loop.cancel(1);
+      await recorded.untilEnded(1, 2);
+      expect(recorded.text(2)).toBe('uv');
+      decoder.beforeStep = () => {
+        decoder.beforeStep = () => {};
+        throw new Error('no memory');
+      };
+      const others = shared.map((token) => token + 1);
+      for (const id of [3, 4]) loop.generate(request(id, { promptTokens: others, maxTokens: 2 }));
+      await recorded.untilEnded(3, 4);
+      expect(recorded.end(3)).toMatchObject({ type: 'failed', message: 'no memory' });
+      expect(recorded.text(4)).toBe('vw');
+    });
+
+    it('lets a choice be cancelled while its prompt is being copied', async () => {
+      const { loop, recorded, decoder } = open({ sequences: 3, batchSize: 64 });
+      for (const id of [1, 2, 3]) loop.generate(request(id, { promptTokens: shared, maxTokens: 3 }));
+      await recorded.until(() => decoder.snapshots.live === 1 || recorded.tokens(1) > 0);
+      loop.cancel(2);
+      loop.cancel(3);
+      await recorded.untilEnded(1, 2, 3);
+      expect([2, 3].map((id) => recorded.end(id))).toMatchObject([
+        { finishReason: 'CANCELLED' },
+        { finishReason: 'CANCELLED' },
+      ]);
+      expect(decoder.snapshots.live).toBe(0);
+      expect(decoder.samplers.live).toBe(0);
+    });
   });
 });

@@ -17,6 +17,10 @@ export interface FakeDecoder extends Decoder {
   readonly samplers: { live: number };
   /** Evaluated tokens by sequence, as the native side would hold them. */
   readonly evaluated: number[][];
+  /** What was copied, in order. */
+  readonly copies: { from: number; to: number; length: number }[];
+  copiesFail: boolean;
+  readonly snapshots: { taken: number; live: number };
   threads: number;
   /** Called before each step is evaluated. */
   beforeStep: (entries: readonly BatchEntry[]) => void | Promise<void>;
@@ -39,6 +43,9 @@ export function createFakeDecoder(
     steps: [],
     samplers,
     evaluated,
+    copies: [],
+    copiesFail: false,
+    snapshots: { taken: 0, live: 0 },
     beforeStep: () => {},
     async step(entries) {
       decoder.steps.push(entries);
@@ -61,6 +68,25 @@ export function createFakeDecoder(
       const kept = canCut && length > 0;
       cells.length = kept ? length : 0;
       return kept || length === 0;
+    },
+    canCopy: canCut,
+    async snapshot(from) {
+      await nextTurn();
+      if (decoder.copiesFail) return undefined;
+      const cells = [...evaluated[from]!];
+      decoder.snapshots.taken += 1;
+      decoder.snapshots.live += 1;
+      return {
+        async restore(to, length) {
+          await nextTurn();
+          decoder.copies.push({ from, to, length });
+          evaluated[to] = cells.slice(0, length);
+          return true;
+        },
+        async [Symbol.asyncDispose]() {
+          decoder.snapshots.live -= 1;
+        },
+      };
     },
     sampler(sampling): Sampler {
       samplers.live += 1;
