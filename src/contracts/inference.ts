@@ -180,6 +180,8 @@ export interface ModelDescription {
   readonly defaultMaxTokens: number;
   /** Parallel sequences over all replicas. */
   readonly slots: number;
+  /** Those of the replicas that are ready: what runs at once now. Where none is, as many as the first one will have. */
+  readonly slotsInService: number;
   readonly price: ModelPrice;
   /** From the model's file; absent until it has been opened once. */
   readonly facts?: ModelFacts;

@@ -27,7 +27,7 @@ export interface ChoiceEvents {
 
 export interface ChoiceHost {
   /** An engine that is ready, loading one if need be. */
-  engine(cacheScope: string, signal: AbortSignal): Promise<ChoiceEngine>;
+  engine(job: InferenceJob, signal: AbortSignal): Promise<ChoiceEngine>;
   /** A further slot, when nobody else wants it. */
   extraSlot(signal: AbortSignal): Promise<Disposable>;
 }
@@ -107,7 +107,7 @@ export function generateChoices(
   }
 
   async function runChoice(index: number): Promise<void> {
-    using engine = await host.engine(job.cacheScope, stopping.signal).catch((error: unknown) => {
+    using engine = await host.engine(job, stopping.signal).catch((error: unknown) => {
       if (stopping.signal.aborted) return undefined;
       throw error;
     });

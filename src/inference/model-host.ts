@@ -2,6 +2,7 @@ import { DomainError } from '../contracts/errors.ts';
 import type { InferenceJob, InferencePart, ModelDescription, ModelFacts, ModelStatus } from '../contracts/inference.ts';
 import type { PoolChange, PooledModel } from '../contracts/pool.ts';
 import type { Environment } from './child-process.ts';
+import { createDealer, type DealtPrompt } from './dealer.ts';
 import { describeReplica } from './describe-replica.ts';
 import { type ChoiceEngine, generateChoices } from './generate-choices.ts';
 import type { Claim } from './memory-place.ts';
@@ -9,7 +10,7 @@ import type { ModelConfig } from './model-config.ts';
 import { deviceOf, placementEnvironment } from './placement.ts';
 import type { PoolTiming } from './pool-timing.ts';
 import type { Device, Log } from './protocol.ts';
-import { createReplica, type Replica } from './replica.ts';
+import { createReplica } from './replica.ts';
 import type { Residency } from './residency.ts';
 import { createSlots, type Slots } from './slots.ts';
 
@@ -53,7 +54,7 @@ export interface ModelHostOptions {
 
 export function createModelHost(options: ModelHostOptions): ModelHost {
   const { config } = options;
-  const slots = createSlots(config.sequences * config.replicas);
+  const slots = createSlots(config.sequences);
   let facts: ModelFacts | undefined;
   let fileProblem: string | undefined;
   /** Why it never fits in memory. */
@@ -79,11 +80,14 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         flashAttention: config.flashAttention,
       }),
       changed(type) {
+        const ready = replicas.filter(({ state }) => state.type === 'ready').length;
+        slots.resize(config.sequences * Math.max(1, ready));
         changed(type);
         if (resident.state === 'in') leaveWhenBroken();
       },
     }),
   );
+  const dealer = createDealer(replicas, config.sequences);
 
   const resident = options.residency.join({
     name: config.name,
@@ -95,6 +99,8 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
 
   /** In memory until disposed, with a replica that was ready; which of them fail later is their business. */
   async function use(signal: AbortSignal): Promise<Disposable> {
+    const refusals = replicas.flatMap(({ refusal }) => refusal ?? []);
+    if (refusals.length === replicas.length) throw refusals[0];
     const held = leavingWhenBroken(await resident.use(signal).catch(noteMisfit));
     try {
       await anyReady(signal);
@@ -128,24 +134,29 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   }
 
   async function anyReady(signal: AbortSignal): Promise<void> {
-    if (!replicas.some(({ state }) => state.type === 'ready')) {
-      await Promise.any(replicas.map((replica) => replica.whenReady(signal))).catch((error) => {
-        throw error instanceof AggregateError ? error.errors[0] : error;
-      });
-    }
+    // Asks all: one that is broken tries again when it may, also while others answer.
+    await Promise.any(replicas.map((replica) => replica.whenReady(signal))).catch((error) => {
+      throw error instanceof AggregateError ? error.errors[0] : error;
+    });
     loadedBefore = true;
     misfit = undefined;
     resident.loaded();
   }
 
-  async function engine(scope: string, signal: AbortSignal): Promise<ChoiceEngine> {
+  async function engine(prompt: DealtPrompt, signal: AbortSignal): Promise<ChoiceEngine> {
     const held = await use(signal);
-    const replica = leastLoaded(replicas, config.sequences, scope);
-    if (replica === undefined) {
+    const hand = dealer.deal(prompt);
+    if (hand === undefined) {
       held[Symbol.dispose]();
-      return engine(scope, signal);
+      return engine(prompt, signal);
     }
-    return { run: replica.run, [Symbol.dispose]: held[Symbol.dispose] };
+    return {
+      run: hand.replica.run,
+      [Symbol.dispose]() {
+        hand[Symbol.dispose]();
+        held[Symbol.dispose]();
+      },
+    };
   }
 
   async function loadAll(signal: AbortSignal): Promise<void> {
@@ -182,7 +193,8 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       ...status(),
       contextSize: config.contextSize,
       defaultMaxTokens: config.defaultMaxTokens,
-      slots: slots.total,
+      slots: config.sequences * config.replicas,
+      slotsInService: slots.total,
       price: config.price,
       ...(facts && { facts }),
     }),
@@ -232,10 +244,3 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
 }
 
 const everybody = 'all';
-
-/** Of the replicas that can answer: one with a free sequence that knows the scope, else the least loaded. */
-function leastLoaded(replicas: readonly Replica[], sequences: number, scope: string): Replica | undefined {
-  const ready = replicas.filter((replica) => replica.state.type === 'ready');
-  const familiar = ready.find((replica) => replica.load < sequences && replica.lastScope === scope);
-  return familiar ?? ready.sort((a, b) => a.load - b.load)[0];
-}

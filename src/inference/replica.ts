@@ -38,8 +38,8 @@ export interface Replica extends AsyncDisposable {
   readonly pid: number | undefined;
   /** Choices that are running on it. */
   readonly load: number;
-  /** The scope of the choice it started last. */
-  readonly lastScope: string | undefined;
+  /** What it answers now, while it is broken and may not try again yet. */
+  readonly refusal: DomainError | undefined;
   /** What it reported when it was loaded; undefined before. */
   readonly facts: EngineFacts | undefined;
   readonly restarts: number;
@@ -73,7 +73,6 @@ export function createReplica(options: ReplicaOptions): Replica {
   let child: Child<ToEngine> | undefined;
   let restart: NodeJS.Timeout | undefined;
   let lastRequestId = 0;
-  let lastScope: string | undefined;
   let facts: EngineFacts | undefined;
   let restarts = 0;
   /** Rises with every start and stop, so that what comes of an earlier one is ignored. */
@@ -189,6 +188,12 @@ export function createReplica(options: ReplicaOptions): Replica {
     rejectWaiters(unavailable(message, seconds));
   }
 
+  function refusal(): DomainError | undefined {
+    if (state.type !== 'broken') return undefined;
+    const seconds = (state.retryAt - Date.now()) / 1000;
+    return seconds > 0 ? unavailable(state.message, seconds) : undefined;
+  }
+
   function failRequest(requestId: number, error: Error): void {
     const events = requests.get(requestId);
     requests.delete(requestId);
@@ -215,8 +220,8 @@ export function createReplica(options: ReplicaOptions): Replica {
     get load() {
       return requests.size;
     },
-    get lastScope() {
-      return lastScope;
+    get refusal() {
+      return refusal();
     },
     get facts() {
       return facts;
@@ -229,9 +234,8 @@ export function createReplica(options: ReplicaOptions): Replica {
     whenReady(signal) {
       if (signal.aborted) return Promise.reject(signal.reason);
       if (state.type === 'ready') return Promise.resolve();
-      if (state.type === 'broken' && Date.now() < state.retryAt) {
-        return Promise.reject(unavailable(state.message, Math.ceil((state.retryAt - Date.now()) / 1000)));
-      }
+      const refused = refusal();
+      if (refused) return Promise.reject(refused);
       if (state.type === 'unloaded' || state.type === 'broken') void load();
       return abortable<void>(signal, (waiter) => {
         waiters.add(waiter);
@@ -241,7 +245,6 @@ export function createReplica(options: ReplicaOptions): Replica {
 
     run(work, events) {
       const requestId = ++lastRequestId;
-      lastScope = work.cacheScope;
       requests.set(requestId, events);
       if (child === undefined) queueMicrotask(() => failRequest(requestId, engineCrashed()));
       child?.send({ type: 'generate', requestId, ...work });

@@ -254,6 +254,7 @@ function describe({ model, contextSize, slots, broken, loaded, leaving }: Host):
     contextSize,
     defaultMaxTokens: model.defaultMaxTokens ?? 16,
     slots: slots.total,
+    slotsInService: slots.total,
     price: model.price ?? { promptNanosPerToken: 0n, completionNanosPerToken: 0n },
     facts: {
       architecture: 'scripted',

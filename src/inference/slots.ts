@@ -4,6 +4,8 @@ import { abortable } from './abortable.ts';
 export interface Slots {
   readonly total: number;
   readonly free: number;
+  /** Of fewer, those that are held stay until they are given back. */
+  resize(total: number): void;
   /** Waits for a slot; disposing the result (once or more) gives it back. Rejects with the signal's reason. */
   acquire(kind: 'first' | 'extra', signal: AbortSignal): Promise<Disposable>;
 }
@@ -12,8 +14,9 @@ interface Waiter {
   readonly give: (slot: Disposable) => void;
 }
 
-export function createSlots(total: number): Slots {
+export function createSlots(initially: number): Slots {
   const waiting = { first: [] as Waiter[], extra: [] as Waiter[] };
+  let total = initially;
   let free = total;
 
   function takeSlot(): Disposable {
@@ -38,9 +41,16 @@ export function createSlots(total: number): Slots {
   }
 
   return {
-    total,
+    get total() {
+      return total;
+    },
     get free() {
-      return free;
+      return Math.max(0, free);
+    },
+    resize(next) {
+      free += next - total;
+      total = next;
+      serve();
     },
     acquire(kind, signal) {
       return abortable<Disposable>(signal, ({ resolve }) => {

@@ -152,6 +152,34 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
     expect(inference.models()[0]!.status).toBe('LOADED');
   });
 
+  it('goes on with one replica while another rests after three crashes, on its slots alone, until it is tried again', async () => {
+    const timing = { restartSeconds: 0.01, pauseSeconds: 2 };
+    await using inference = openInference([{ ...config, replicas: 2 }], { timing });
+    await inference.preload();
+    const [, survivor] = inference.processIds().engines;
+    const states = () => inference.pool().models[0]!.replicas.map(({ state }) => state);
+    const untilBothReady = () =>
+      vi.waitFor(() => expect(states()).toEqual(['READY', 'READY']), { timeout: 30_000, interval: 20 });
+    for (let crash = 1; crash <= 3; crash++) {
+      await untilBothReady();
+      const [victim] = inference.processIds().engines;
+      process.kill(victim!, 'SIGKILL');
+      await vi.waitFor(() => expect(inference.processIds().engines).not.toContain(victim), { timeout: 5000 });
+    }
+    expect(states()).toEqual(['CIRCUIT_OPEN', 'READY']);
+    expect(inference.models()[0]).toMatchObject({ status: 'LOADED', slots: 4, slotsInService: 2 });
+    await generate(inference, job(config.name, prompt));
+    expect(inference.processIds().engines).toEqual([survivor]);
+    await vi.waitFor(
+      async () => {
+        await generate(inference, job(config.name, prompt));
+        expect(states()).toEqual(['READY', 'READY']);
+      },
+      { timeout: 30_000, interval: 100 },
+    );
+    expect(inference.models()[0]!.slotsInService).toBe(4);
+  });
+
   it('fails the requests that wait for an engine that dies while it loads', async () => {
     await using inference = openInference([config]);
     const waiting = generate(inference, job(config.name, prompt)).catch((error: unknown) => error);

@@ -93,6 +93,7 @@ export const model: ModelDescription = {
   error: 'no such file: /secret/place',
   contextSize: 1_024,
   defaultMaxTokens: 256,
+  slotsInService: 4,
   slots: 8,
   price: { promptNanosPerToken: 2_500n, completionNanosPerToken: 0n },
 };

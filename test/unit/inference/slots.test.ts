@@ -60,4 +60,18 @@ describe('slots', () => {
     await expect(slots.acquire('first', leaving.signal)).rejects.toThrow('gone');
     expect(slots.free).toBe(1);
   });
+
+  it('are as many as there are now: further ones at once, fewer as they are given back', async () => {
+    const slots = createSlots(1);
+    const first = await slots.acquire('first', forever);
+    const waiting = slots.acquire('first', forever);
+    slots.resize(2);
+    const second = await waiting;
+    slots.resize(1);
+    expect([slots.total, slots.free]).toEqual([1, 0]);
+    second[Symbol.dispose]();
+    expect(slots.free).toBe(0);
+    first[Symbol.dispose]();
+    expect(slots.free).toBe(1);
+  });
 });
