@@ -62,10 +62,11 @@ export async function soakStreams({ engine, streams, minutes = 3, seed }: SoakOp
 }
 
 /** Many completions, one after the other: the server keeps nothing of those that ended. */
-export async function soakFlat({ completions }: SoakOptions): Promise<Report> {
-  await using server = await startSoakServer('scripted', { retention: { logSeconds: 0.5 } });
+export async function soakFlat({ engine, completions }: SoakOptions): Promise<Report> {
+  await using server = await startSoakServer(engine, { retention: { logSeconds: 0.5 } });
   const { url, adminSecret: secret } = server;
-  const document = `mutation { createCompletion(input: { model: "scripted", prompt: "one two three four" }) {
+  const model = engine === 'llama' ? 'starter' : 'scripted';
+  const document = `mutation { createCompletion(input: { model: "${model}", prompt: "one two three four", maxTokens: 4 }) {
     ... on CreateCompletionPayload { completion { status choices { text } } } ... on UserError { message } } }`;
   async function run(count: number): Promise<void> {
     let left = count;

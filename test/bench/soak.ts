@@ -8,7 +8,7 @@ import { type SoakOptions, soakFlat, soakStreams } from './soak-streams.ts';
  * npm run soak -- streams [--minutes 3] [--streams 200] [--engine llama|scripted]
  * npm run soak -- stalled [--readers 1000]    each takes the kernel about 4 MB: net.ipv4.tcp_mem must allow for it, or tcp_wmem and tcp_rmem for less
  * npm run soak -- stored [--readers 1000]     as before, of completions that only the store has
- * npm run soak -- flat [--completions 10000]
+ * npm run soak -- flat [--completions 10000] [--engine llama|scripted]
  * npm run soak -- pool [--minutes 30] [--clients 16]
  * npm run soak -- metering [--runs 1000] [--kills 10] [--outage 60] [--store pglite|postgres] [--engine llama|scripted]
  */

@@ -14,11 +14,11 @@ export interface ModelSettings {
   /** Of one sequence. */
   readonly contextSize: number;
   readonly sequences: number;
-  readonly threads: number;
+  readonly threads: number | 'auto';
 }
 
 /** What the service chooses by itself, the reference has to be told. */
-export type ReferenceSettings = ModelSettings & { readonly flashAttention: 'on' | 'off' };
+export type ReferenceSettings = ModelSettings & { readonly threads: number; readonly flashAttention: 'on' | 'off' };
 
 export interface SluiceServer extends AsyncDisposable {
   readonly url: string;
