@@ -57,6 +57,27 @@ describe.skipIf(model === undefined || driver === undefined)('engines on a GPU',
     expect(gpu.text).not.toBe('');
   });
 
+  it('give a prompt what another that is running has evaluated of it, and answer as the CPU does without', async () => {
+    const config = modelConfig(model!, { contextSize: 256, sequences: 2, gpuLayers: 'max', devices: [0] });
+    const shared = [1, ...Array.from({ length: 63 }, (_, i) => 300 + i)];
+    const ask = (inference: ReturnType<typeof openInference>, word: number, onPart?: () => void) =>
+      generate(inference, job(config.name, [...shared, word], { maxTokens: 24 }), forever, onPart);
+    await using gpu = openInference([config], { environment });
+    await gpu.preload();
+    const [first, second] = await new Promise<Awaited<ReturnType<typeof ask>>[]>((resolve, reject) => {
+      let begun: ReturnType<typeof ask> | undefined;
+      const running = ask(gpu, 400, () => {
+        begun ??= ask(gpu, 401);
+      });
+      running.then(async (first) => resolve([first, await begun!])).catch(reject);
+    });
+    expect(gpu.pool().models[0]!.replicas[0]!.engine!.gpuLayers).toBeGreaterThan(1);
+    expect([first!.usage.cachedPromptTokens, second!.usage.cachedPromptTokens]).toEqual([0, shared.length]);
+    await using cpu = openInference([{ ...config, gpuLayers: 0 }]);
+    const alone = [(await ask(cpu, 400)).text, (await ask(cpu, 401)).text];
+    expect([first!.text, second!.text]).toEqual(alone);
+  });
+
   it('keep their cache on the GPU in the type that the model asks for', async () => {
     const { pool, text } = await answer({ gpuLayers: 'max', devices: [0], cacheType: 'q8_0' });
     const { engine } = pool.models[0]!.replicas[0]!;
