@@ -1,4 +1,5 @@
 import { type CompletionError, DomainError } from '../../contracts/errors.ts';
+import type { CompletionId } from '../../contracts/ids.ts';
 import type { Inference, PromptInput } from '../../contracts/inference.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
@@ -51,15 +52,14 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   let lookedAt = databaseSince;
   let working: Promise<unknown> | undefined;
 
+  /** Goes through all that is left once: what cannot be taken over now (no room in the line) waits for the next time. */
   async function recover(leaseEndedBefore: Date): Promise<number> {
     let recovered = 0;
-    for (;;) {
-      const left = await store.completions.abandoned(leaseEndedBefore, batch);
-      let ended = 0;
-      for (const completion of left) if (await recoverOne(completion)) ended++;
-      recovered += ended;
-      // What could not be taken over now (no room in the line) waits for the next time.
-      if (left.length < batch || ended === 0) return recovered;
+    for (let last: CompletionId | undefined; ; ) {
+      const left = await store.completions.abandoned(leaseEndedBefore, batch, last);
+      for (const completion of left) if (await recoverOne(completion)) recovered++;
+      if (left.length < batch) return recovered;
+      last = left.at(-1)!.id;
     }
   }
 
