@@ -117,6 +117,10 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   const completions = store.completions;
   const giveUp = new AbortController();
   setMaxListeners(0, giveUp.signal); // Every settlement that waits for the database listens.
+  let givingUp: NodeJS.Timeout | undefined;
+  const giveUpSoon = () => {
+    givingUp ??= setTimeout(() => giveUp.abort(), settleOnStopMilliseconds);
+  };
   let draining = false;
   const abandonment = opened.use(createAbandonment({ log, jobs, ...streams }));
   const checkpoints = opened.use(
@@ -167,7 +171,17 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
       opened.use(createRetention({ completions, ...retention, logger }));
       opened.use(createQueueReports({ jobs, log, logger }));
       runner = opened.use(
-        createRunner({ inference, jobs, log, completions, checkpoints, settle, abandonment, logger }),
+        createRunner({
+          inference,
+          jobs,
+          log,
+          completions,
+          checkpoints,
+          settle,
+          abandonment,
+          logger,
+          signal: giveUp.signal,
+        }),
       );
       // So that the first request need not wait; a model that fails says so in `models` and in its requests' errors.
       void pool?.preload();
@@ -179,14 +193,20 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
 
     async drain(signal) {
       draining = true;
-      await runner?.drain(signal);
+      signal.addEventListener('abort', giveUpSoon, { once: true });
+      if (signal.aborted) giveUpSoon();
+      try {
+        await runner?.drain(signal);
+      } finally {
+        signal.removeEventListener('abort', giveUpSoon);
+      }
     },
 
     async [Symbol.asyncDispose]() {
       draining = true;
-      const timer = setTimeout(() => giveUp.abort(), settleOnStopMilliseconds);
+      giveUpSoon();
       await opened[Symbol.asyncDispose]();
-      clearTimeout(timer);
+      clearTimeout(givingUp);
     },
   };
 }

@@ -24,7 +24,8 @@ import { isFinal, type Settle, settlementFromStore, terminalEventOf } from './se
 export interface Runner extends AsyncDisposable {
   /**
    * Resolves when everything that was admitted has ended. When the signal aborts, what is left is ended: FAILED with INTERRUPTED,
-   * billed for what it produced; BACKGROUND completions that still wait stay QUEUED, for the next start.
+   * billed for what it produced; BACKGROUND completions that still wait stay QUEUED, for the next start. What the database does not
+   * take before this process gives up on it is left to the lease's end.
    */
   drain(signal: AbortSignal): Promise<void>;
 }
@@ -38,12 +39,14 @@ export interface RunnerOptions {
   readonly settle: Settle;
   readonly abandonment: Pick<Abandonment, 'forget'>;
   readonly logger: Logger;
+  /** Aborts when this process gives up waiting for the database: a stop would never end. */
+  readonly signal: AbortSignal;
   readonly now?: () => Date;
 }
 
 export function createRunner(options: RunnerOptions): Runner {
   const { inference, jobs, log, completions, checkpoints, settle, abandonment, logger } = options;
-  const { now = () => new Date() } = options;
+  const { signal: giveUp, now = () => new Date() } = options;
   const stopping = new AbortController();
   const claims = new Set<Claim>();
   const work = new Set<Promise<void>>();
@@ -192,7 +195,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   async function settleWaiting(id: CompletionId, reason: StopReason): Promise<void> {
-    const [completion] = await untilAnswered(() => completions.find([id]), stopping.signal);
+    const [completion] = await untilAnswered(() => completions.find([id]), giveUp);
     if (!completion || (reason === 'shutdown' && completion.mode === 'BACKGROUND')) return;
     const { status, error } = stoppedEnding(reason);
     const terminalSeq = ((await log.lastSeq(id)) ?? reservedSeqs) + 1;

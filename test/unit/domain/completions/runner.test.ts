@@ -30,6 +30,7 @@ test('readers of a completion that somebody else ended before it started here ge
     settle: () => Promise.reject(new Error('it is not ours to settle')),
     abandonment: { forget: (one) => void forgotten.push(one) },
     logger: silentLog,
+    signal: forever(),
   });
   await log.create(id, 0);
   const reader = await log.read(id, 0, forever());
