@@ -71,6 +71,8 @@ export interface Job {
   readonly completionId: CompletionId;
   readonly projectId: ProjectId;
   readonly apiKeyId: ApiKeyId;
+  /** Of the completion as it comes into the line: its claim has the next. */
+  readonly epoch: number;
   readonly priority: number;
   /** After this moment the job ends with the reason 'timeout', waiting or claimed. */
   readonly deadline: Date;
@@ -79,7 +81,7 @@ export interface Job {
 
 export interface Claim {
   readonly job: Job;
-  /** 1 for the first claim; the claimant's producer epoch. */
+  /** The claimant's producer epoch: the one after the job's. */
   readonly epoch: number;
   /** Aborts with a StopReason as `signal.reason` when the job is to end. */
   readonly signal: AbortSignal;

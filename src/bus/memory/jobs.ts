@@ -161,7 +161,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
     line.claimed += 1;
     return {
       job,
-      epoch: 1,
+      epoch: job.epoch + 1,
       signal: abort.signal,
       async done(usedTokens = entry.tokens) {
         if (entries.get(job.completionId) !== entry) return;

@@ -103,7 +103,7 @@ export function createCompletionCreator(options: CreateOptions): CreateCompletio
     });
     if (outcome.type === 'existing') return { completion: outcome.completion, created: false };
     const { completion } = outcome;
-    await launch({ completion, request, promptTokens: tokens, place, afterSeq: 0 });
+    await launch({ completion, request, promptTokens: tokens, place });
     return { completion, created: true };
   }
 

@@ -5,9 +5,9 @@ import type { Jobs } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
 import type { Completion, CompletionRequest } from '../../contracts/stores/completions.ts';
 import type { Store } from '../../contracts/stores/store.ts';
-import { reservedSeqs } from './checkpoints.ts';
 import type { Launch } from './launch.ts';
 import { errorOf, interrupted, timedOut } from './runner.ts';
+import { mostEpochs, seqBeyond } from './seqs.ts';
 import { type Settle, settlementFromStore } from './settle.ts';
 
 /**
@@ -64,8 +64,8 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   }
 
   async function recoverOne(completion: Completion): Promise<boolean> {
-    const { mode, status, request } = completion;
-    if (mode === 'BACKGROUND' && status === 'QUEUED' && request) {
+    const { mode, status, request, epoch } = completion;
+    if (mode === 'BACKGROUND' && status === 'QUEUED' && request && epoch < mostEpochs) {
       try {
         return await runAgain(completion, request);
       } catch (error) {
@@ -88,20 +88,20 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   }
 
   async function fail(completion: Completion, error: CompletionError): Promise<true> {
-    const terminalSeq = Math.max(completion.lastSeq, reservedSeqs) + 1;
-    await settle(settlementFromStore(completion, { status: 'FAILED', error }, terminalSeq, now()));
+    await settle(settlementFromStore(completion, { status: 'FAILED', error }, seqBeyond(completion), now()));
     logger.warn({ completionId: completion.id, code: error.code }, 'ended a completion that its process left behind');
     return true;
   }
 
   async function runAgain(completion: Completion, request: CompletionRequest): Promise<boolean> {
-    const { id, model, apiKeyId, epoch } = completion;
+    const { id, model, apiKeyId } = completion;
+    const epoch = completion.epoch + 1;
     const { tokens } = await inference.tokenize(model, promptOf(request));
     const reservation = await jobs.reserve({ model, apiKeyId, promptTokens: tokens.length });
     if (!reservation.accepted) return false;
     using place = reservation.place;
-    if (!(await store.completions.adopt(id, epoch + 1, new Date(now().getTime() + leaseMilliseconds)))) return false;
-    await launch({ completion, request, promptTokens: tokens, place, afterSeq: reservedSeqs });
+    if (!(await store.completions.adopt(id, epoch, new Date(now().getTime() + leaseMilliseconds)))) return false;
+    await launch({ completion: { ...completion, epoch }, request, promptTokens: tokens, place });
     logger.info({ completionId: id }, 'took over a waiting completion');
     return true;
   }

@@ -9,8 +9,9 @@ import { StoreUnavailableError } from '../../contracts/stores/store.ts';
 import { StaleProducerError, type TokenLog } from '../../contracts/token-log.ts';
 import { retryWithBackoff } from '../../lib/retry.ts';
 import type { Abandonment } from './abandonment.ts';
-import { type Checkpoints, reservedSeqs } from './checkpoints.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import { createProgress, type Progress } from './progress.ts';
+import { seqBefore, seqBeyond } from './seqs.ts';
 import { isFinal, type Settle, settlementFromStore, terminalEventOf } from './settle.ts';
 
 /**
@@ -79,7 +80,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function runClaim(claim: Claim, slot: Slot): Promise<void> {
     const { job, epoch } = claim;
     let startedAt: Date | null = null;
-    const progress = createProgress(job.inference.n, job.inference.promptTokens.length, now);
+    const progress = createProgress(job.inference.n, job.inference.promptTokens.length, now, seqBefore(job));
     checkpoints.addRunning(job.completionId, epoch, progress);
     let ending: Ending | null;
     try {
@@ -198,7 +199,8 @@ export function createRunner(options: RunnerOptions): Runner {
     const [completion] = await untilAnswered(() => completions.find([id]), giveUp);
     if (!completion || (reason === 'shutdown' && completion.mode === 'BACKGROUND')) return;
     const { status, error } = stoppedEnding(reason);
-    const terminalSeq = ((await log.lastSeq(id)) ?? reservedSeqs) + 1;
+    const lastSeq = await log.lastSeq(id);
+    const terminalSeq = lastSeq === undefined ? seqBeyond(completion) : lastSeq + 1;
     await settle(settlementFromStore(completion, { status, error }, terminalSeq, now()));
   }
 

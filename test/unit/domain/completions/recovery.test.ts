@@ -6,6 +6,7 @@ import { type Store, StoreUnavailableError } from '../../../../src/contracts/sto
 import { createLaunch } from '../../../../src/domain/completions/launch.ts';
 import { createRecovery, type RecoveryOptions } from '../../../../src/domain/completions/recovery.ts';
 import { createScriptedInference } from '../../../../src/inference/scripted.ts';
+import { forever } from '../../../contract/jobs/suite.ts';
 import { silentLog } from '../../../kit/database.ts';
 import { request } from '../../../kit/store.ts';
 import { completionId, completionWith } from '../../graphql/fixtures.ts';
@@ -84,6 +85,7 @@ function openWith(left: readonly Completion[], { shared = false } = {}) {
     recovery,
     inference,
     jobs,
+    log,
     settlements,
     async [Symbol.asyncDispose]() {
       for (const each of [recovery, jobs, log, inference]) await each[Symbol.asyncDispose]();
@@ -119,4 +121,31 @@ test('those that nobody can take over now do not hide what was left after them',
   opened.inference.breakModel('scripted', 'it is being repaired');
   await vi.advanceTimersByTimeAsync(leaseSeconds * 1_000);
   expect(opened.settlements).toMatchObject([{ id: completionId(900), error: { code: 'INTERRUPTED' } }]);
+});
+
+test('whoever comes back with a seq of a dead process misses nothing, however many died', async () => {
+  const handedOut: number[] = [];
+  for (const epoch of [0, 1, 2]) {
+    await using opened = openWith([{ ...waiting(1), epoch }]);
+    await opened.recovery.recover();
+    const claim = await opened.jobs.claim('scripted', forever());
+    expect(claim.epoch).toBe(epoch + 2);
+    for (let events = 0; events < 1_000; events++) {
+      const seq = await opened.log.append(claim.job.completionId, claim.epoch, { type: 'delta', choices: [] });
+      expect(seq).toBeGreaterThan(handedOut.at(-1) ?? 0);
+      if (events === 999) handedOut.push(seq);
+    }
+
+    // It dies before its first checkpoint.
+    await using next = openWith([{ ...running(1), epoch: claim.epoch, lastSeq: 0 }]);
+    await next.recovery.recover();
+    expect(next.settlements[0]!.terminalSeq).toBeGreaterThan(handedOut.at(-1)!);
+  }
+});
+
+test('what no process lives long enough to run is ended before its seqs leave the range of an Int', async () => {
+  await using opened = openWith([{ ...waiting(1), epoch: 1_000 }]);
+  await opened.recovery.recover();
+  expect(opened.settlements).toMatchObject([{ error: { code: 'INTERRUPTED' } }]);
+  expect(opened.settlements[0]!.terminalSeq).toBeLessThan(2 ** 31);
 });
