@@ -21,6 +21,7 @@ import { createCompletions } from './domain/completions/completions.ts';
 import { createCompletionCreator } from './domain/completions/create.ts';
 import { createCreations } from './domain/completions/creations.ts';
 import { createReadEvents } from './domain/completions/events.ts';
+import { createForeignEnds } from './domain/completions/foreign-ends.ts';
 import { createJustEnded } from './domain/completions/just-ended.ts';
 import { createLaunch } from './domain/completions/launch.ts';
 import { createQueueReports } from './domain/completions/queue-reports.ts';
@@ -127,12 +128,14 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
     createCheckpoints({ completions, lossMilliseconds: streams.checkpointMilliseconds, leaseSeconds, logger }),
   );
   const justEnded = createJustEnded();
+  const foreignEnds = opened.use(createForeignEnds({ completions, log, logger }));
   const settle = createSettle({
     completions,
     log,
     checkpoints,
     abandonment,
     justEnded,
+    foreignEnds,
     signals,
     logger,
     signal: giveUp.signal,
@@ -179,6 +182,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
           checkpoints,
           settle,
           abandonment,
+          foreignEnds,
           logger,
           signal: giveUp.signal,
         }),

@@ -7,7 +7,7 @@ import type { ReadyIterator } from '../../lib/pull-iterator.ts';
 import { type Principal, requireScope, seesProject } from '../access/principal.ts';
 import { requireStorable } from '../text.ts';
 import type { Creations } from './creations.ts';
-import { isFinal } from './settle.ts';
+import { isFinal } from './endings.ts';
 import { createStoredEvents } from './stored-events.ts';
 
 /** Which completion: by id, by the idempotency key that the same API key created (or is creating) it with, or one at hand. */

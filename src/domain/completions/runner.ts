@@ -5,14 +5,14 @@ import type { ChoiceDelta, FinishReason, Inference, Slot } from '../../contracts
 import type { Claim, Jobs, StopReason } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
 import type { CompletionStore, Settlement } from '../../contracts/stores/completions.ts';
-import { StoreUnavailableError } from '../../contracts/stores/store.ts';
 import { StaleProducerError, type TokenLog } from '../../contracts/token-log.ts';
-import { retryWithBackoff } from '../../lib/retry.ts';
 import type { Abandonment } from './abandonment.ts';
 import type { Checkpoints } from './checkpoints.ts';
+import type { ForeignEnds } from './foreign-ends.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { seqBefore, seqBeyond } from './seqs.ts';
-import { isFinal, type Settle, settlementFromStore, terminalEventOf } from './settle.ts';
+import { type Settle, settlementFromStore } from './settle.ts';
+import { untilAnswered } from './until-answered.ts';
 
 /**
  * Runs jobs: waits for a free slot, claims a job for it, drives the engine and writes the token log. One attempt:
@@ -39,6 +39,7 @@ export interface RunnerOptions {
   readonly checkpoints: Checkpoints;
   readonly settle: Settle;
   readonly abandonment: Pick<Abandonment, 'forget'>;
+  readonly foreignEnds: Pick<ForeignEnds, 'show'>;
   readonly logger: Logger;
   /** Aborts when this process gives up waiting for the database: a stop would never end. */
   readonly signal: AbortSignal;
@@ -46,7 +47,7 @@ export interface RunnerOptions {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { inference, jobs, log, completions, checkpoints, settle, abandonment, logger } = options;
+  const { inference, jobs, log, completions, checkpoints, settle, abandonment, foreignEnds, logger } = options;
   const { signal: giveUp, now = () => new Date() } = options;
   const stopping = new AbortController();
   const claims = new Set<Claim>();
@@ -96,9 +97,7 @@ export function createRunner(options: RunnerOptions): Runner {
     if (ending === null || !(await finishOpenChoices(claim, progress, ending))) {
       checkpoints.remove(job.completionId);
       abandonment.forget(job.completionId);
-      void showForeignEnd(job.completionId).catch((error) => {
-        if (!stopping.signal.aborted) logger.error({ err: error }, 'readers were left without an end');
-      });
+      foreignEnds.show(job.completionId);
       return;
     }
     await settle({
@@ -113,18 +112,6 @@ export function createRunner(options: RunnerOptions): Runner {
       terminalSeq: ((await log.lastSeq(job.completionId)) ?? progress.lastSeq) + 1,
       textIndex: progress.textIndex(),
     });
-  }
-
-  /** Somebody else took the completion over: its readers here get the ending that the store will know. */
-  async function showForeignEnd(id: CompletionId): Promise<void> {
-    for (;;) {
-      const [completion] = await untilAnswered(() => completions.find([id]), stopping.signal);
-      if (!completion) return;
-      if (isFinal(completion)) {
-        return log.finalise(id, completion.epoch, terminalEventOf(completion), completion.lastSeq);
-      }
-      await delay(foreignPollMilliseconds, undefined, { signal: stopping.signal, ref: false });
-    }
   }
 
   async function generate(claim: Claim, slot: Slot, progress: Progress, begin: () => Date): Promise<Ending | null> {
@@ -253,7 +240,6 @@ export function createRunner(options: RunnerOptions): Runner {
 }
 
 const drainPollMilliseconds = 100;
-const foreignPollMilliseconds = 500;
 
 /** How an attempt went; null where somebody else ended or took over the completion, so that nothing of it counts. */
 type Ending = Pick<Settlement, 'status' | 'error'>;
@@ -302,11 +288,6 @@ function withStopReason(choice: ChoiceDelta, signal: AbortSignal): ChoiceDelta {
 function wasStopped(progress: Progress): boolean {
   const natural: readonly (FinishReason | null)[] = ['STOP', 'LENGTH', 'STOP_SEQUENCE', 'TOOL_CALLS'];
   return progress.choices().some(({ finishReason }) => !natural.includes(finishReason));
-}
-
-/** Waits for a database that is away; the operation must be safe to repeat. */
-function untilAnswered<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  return retryWithBackoff(operation, { signal, shouldRetry: (error) => error instanceof StoreUnavailableError });
 }
 
 /** What of an error is kept with the completion that it ended. */

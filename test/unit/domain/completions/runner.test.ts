@@ -4,6 +4,7 @@ import { createMemoryTokenLog } from '../../../../src/bus/memory/token-log.ts';
 import type { CompletionStore } from '../../../../src/contracts/stores/completions.ts';
 import type { LogEvent } from '../../../../src/contracts/token-log.ts';
 import type { Checkpoints } from '../../../../src/domain/completions/checkpoints.ts';
+import { createForeignEnds } from '../../../../src/domain/completions/foreign-ends.ts';
 import { progressStart } from '../../../../src/domain/completions/progress.ts';
 import { createRunner, type RunnerOptions } from '../../../../src/domain/completions/runner.ts';
 import { createScriptedInference } from '../../../../src/inference/scripted.ts';
@@ -19,6 +20,7 @@ function openRunner(completions: Partial<CompletionStore>, changes: Partial<Runn
     slots: () => 1,
   });
   const log = createMemoryTokenLog({ retention: { logSeconds: 60, logBytes: 1e6 } });
+  const foreignEnds = createForeignEnds({ completions: completions as CompletionStore, log, logger: silentLog });
   const runner = createRunner({
     inference: createScriptedInference([{ name: 'scripted' }]),
     jobs,
@@ -27,6 +29,7 @@ function openRunner(completions: Partial<CompletionStore>, changes: Partial<Runn
     checkpoints: { addRunning() {}, remove() {} } as Partial<Checkpoints> as Checkpoints,
     settle: () => Promise.reject(new Error('it is not ours to settle')),
     abandonment: { forget() {} },
+    foreignEnds,
     logger: silentLog,
     signal: forever(),
     ...changes,
@@ -36,7 +39,7 @@ function openRunner(completions: Partial<CompletionStore>, changes: Partial<Runn
     log,
     runner,
     async [Symbol.asyncDispose]() {
-      for (const each of [runner, log, jobs]) await each[Symbol.asyncDispose]();
+      for (const each of [runner, foreignEnds, log, jobs]) await each[Symbol.asyncDispose]();
     },
   };
 }
