@@ -141,7 +141,8 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
     signal: giveUp.signal,
   });
   const creations = createCreations(completions);
-  const launch = createLaunch({ log, checkpoints, abandonment });
+  const queueReports = opened.use(createQueueReports({ jobs, log, logger }));
+  const launch = createLaunch({ log, checkpoints, abandonment, queueReports });
   const models = createModels(inference);
   const accepting = () => !draining;
   const create = createCompletionCreator({ inference, jobs, store, models, launch, creations, limits, accepting });
@@ -172,7 +173,6 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
       const recovery = opened.use(createRecovery({ store, inference, jobs, settle, launch, leaseSeconds, logger }));
       await recovery.recover();
       opened.use(createRetention({ completions, ...retention, logger }));
-      opened.use(createQueueReports({ jobs, log, logger }));
       runner = opened.use(
         createRunner({
           inference,

@@ -4,7 +4,7 @@ import type { TokenLog } from '../../contracts/token-log.ts';
 import type { Abandonment } from './abandonment.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { inferenceJobOf } from './create.ts';
-import { reportPosition } from './queue-reports.ts';
+import type { QueueReports } from './queue-reports.ts';
 import { seqBefore } from './seqs.ts';
 
 /** Puts an admitted completion on its way: log, lease, line, and the watch for readers that leave. */
@@ -19,9 +19,10 @@ export interface LaunchOptions {
   readonly log: TokenLog;
   readonly checkpoints: Checkpoints;
   readonly abandonment: Abandonment;
+  readonly queueReports: Pick<QueueReports, 'reportFirst'>;
 }
 
-export function createLaunch({ log, checkpoints, abandonment }: LaunchOptions): Launch {
+export function createLaunch({ log, checkpoints, abandonment, queueReports }: LaunchOptions): Launch {
   return async ({ completion, request, promptTokens, place }) => {
     const { id, projectId, apiKeyId, createdAt, epoch } = completion;
     await log.create(id, seqBefore(completion));
@@ -36,6 +37,6 @@ export function createLaunch({ log, checkpoints, abandonment }: LaunchOptions): 
       deadline: new Date(createdAt.getTime() + request.timeoutSeconds * 1_000),
       inference: inferenceJobOf(completion, request, promptTokens),
     });
-    await reportPosition(log, position);
+    await queueReports.reportFirst(position);
   };
 }

@@ -75,6 +75,7 @@ function openWith(left: readonly Completion[], { shared = false } = {}) {
     log,
     checkpoints: { addWaiting() {} } as never,
     abandonment: { watch() {} } as never,
+    queueReports: { reportFirst: async () => {} },
   });
   const settle = async (settlement: Settlement) => {
     settlements.push(settlement);
