@@ -7,7 +7,7 @@ import type { InferenceJob } from './inference.ts';
  *
  * Life of a job:
  *
- *     reserve ──▶ waiting ──claim──▶ claimed ──done──▶ gone
+ *     reserve ──▶ waiting ──claim──▶ claimed ──(began)──done──▶ gone
  *        │           │                  │
  *        │           └─ cancel/deadline ┴─▶ waiting: handed out by `dropped`, then gone
  *        └─ dispose: gone                   claimed: the claim's signal aborts; the claimant ends it and calls done
@@ -85,6 +85,8 @@ export interface Claim {
   readonly epoch: number;
   /** Aborts with a StopReason as `signal.reason` when the job is to end. */
   readonly signal: AbortSignal;
+  /** Its model is ready. Waits are estimated from the time between this and `done`: loading a model takes its time once, not of every job. */
+  began(): void;
   /** The job is over, however it ended. What it took of its tokens (the prompt once, every choice); without, all of them. */
   done(usedTokens?: number): Promise<void>;
 }

@@ -119,6 +119,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const id = job.completionId;
     try {
       await inference.prepare(slot, signal);
+      claim.began();
       const startedAt = begin();
       const started = untilAnswered(() => completions.start(id, epoch, startedAt), signal);
       started.catch(() => {}); // Awaited below, before the first token is shown.

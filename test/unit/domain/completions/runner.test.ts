@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createMemoryJobs } from '../../../../src/bus/memory/jobs.ts';
 import { createMemoryTokenLog } from '../../../../src/bus/memory/token-log.ts';
+import type { Claim } from '../../../../src/contracts/jobs.ts';
 import type { CompletionStore } from '../../../../src/contracts/stores/completions.ts';
 import type { LogEvent } from '../../../../src/contracts/token-log.ts';
 import type { Checkpoints } from '../../../../src/domain/completions/checkpoints.ts';
@@ -13,12 +14,11 @@ import { silentLog } from '../../../kit/database.ts';
 import { waitFor } from '../../../kit/wait-for.ts';
 import { completionWith } from '../../graphql/fixtures.ts';
 
+const limits = { queueRequests: 10, queuePromptTokens: 1_000, queueSeconds: 60 };
+
 /** A runner over a store that the test plays; nothing is settled but where the test does. */
 function openRunner(completions: Partial<CompletionStore>, changes: Partial<RunnerOptions> = {}) {
-  const jobs = createMemoryJobs({
-    limits: { queueRequests: 10, queuePromptTokens: 1_000, queueSeconds: 60 },
-    slots: () => 1,
-  });
+  const jobs = createMemoryJobs({ limits, slots: () => 1 });
   const log = createMemoryTokenLog({ retention: { logSeconds: 60, logBytes: 1e6 } });
   const foreignEnds = createForeignEnds({ completions: completions as CompletionStore, log, logger: silentLog });
   const runner = createRunner({
@@ -72,4 +72,29 @@ test('what is reserved before the first delta lies beyond what dead processes ha
   await enqueue(opened.jobs, job);
   await waitFor('it to run', () => marks.length > 0);
   expect(marks[0]).toBeGreaterThanOrEqual(2_000_000);
+});
+
+test('a job begins when its model is ready, not while that is being loaded', async () => {
+  const inference = createScriptedInference([{ name: 'scripted' }]);
+  let ready = () => {};
+  const loading = new Promise<void>((resolve) => {
+    ready = resolve;
+  });
+  const steps: string[] = [];
+  const claimOf = (claim: Claim): Claim => ({ ...claim, began: () => void steps.push('began') });
+  const jobs = createMemoryJobs({ limits, slots: () => 1 });
+  await using _ = openRunner(
+    { start: async () => false, find: async () => [] },
+    {
+      inference: { ...inference, prepare: () => loading },
+      jobs: { ...jobs, claim: async (model, signal) => claimOf(await jobs.claim(model, signal)) },
+      checkpoints: { addRunning: () => void steps.push('claimed'), remove() {} } as Partial<Checkpoints> as Checkpoints,
+    },
+  );
+  await enqueue(jobs, jobOf('a', { model: 'scripted' }));
+  await waitFor('it to be claimed', () => steps.length > 0);
+  expect(steps).toEqual(['claimed']);
+  ready();
+  await waitFor('it to begin', () => steps.length > 1);
+  expect(steps).toEqual(['claimed', 'began']);
 });
