@@ -224,7 +224,8 @@ export function createRunner(options: RunnerOptions): Runner {
       if (signal.aborted) await stopAll();
       const waiting = await jobs.positions();
       if (work.size === 0 && (waiting.length === 0 || signal.aborted)) return;
-      await Promise.race([Promise.all(work), delay(drainPollMilliseconds, undefined, { ref: false })]);
+      const nextLook = delay(drainPollMilliseconds, undefined, { ref: false });
+      await (work.size > 0 ? Promise.race([Promise.all(work), nextLook]) : nextLook);
     }
   }
 

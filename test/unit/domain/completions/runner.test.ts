@@ -98,3 +98,10 @@ test('a job begins when its model is ready, not while that is being loaded', asy
   await waitFor('it to begin', () => steps.length > 1);
   expect(steps).toEqual(['claimed', 'began']);
 });
+
+test('a drain lets others work where something waits and nothing runs', async () => {
+  await using opened = openRunner({ find: async () => [] }, { inference: createScriptedInference([]) });
+  await enqueue(opened.jobs, jobOf('waits', { model: 'scripted' }));
+  setTimeout(() => void opened.jobs.cancel(jobOf('waits').completionId, 'cancelled'), 0);
+  await opened.runner.drain(forever());
+});
