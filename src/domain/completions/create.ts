@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
@@ -13,6 +12,7 @@ import { limitError } from '../quotas/refusal.ts';
 import type { Creations } from './creations.ts';
 import { type CheckedCompletionInput, createCompletionInputCheck, hashInput, type InputLimits } from './input.ts';
 import type { Launch } from './launch.ts';
+import { requestOf } from './stored-request.ts';
 
 /** A created completion, or the one that the idempotency key stands for. */
 export interface Creation {
@@ -165,19 +165,6 @@ function chooseMaxTokens(model: ModelDescription, promptTokens: number, asked: n
     `${needs}; the model ${model.name} holds ${model.contextSize} tokens. Shorten the prompt or lower maxTokens.`,
     { promptTokens, contextSize: model.contextSize },
   );
-}
-
-function requestOf({ prompt, n, stop, sampling, priority, timeoutSeconds }: CheckedCompletionInput): CompletionRequest {
-  return {
-    prompt: prompt.type === 'text' ? prompt.text : null,
-    messages: prompt.type === 'messages' ? prompt.messages : null,
-    tokens: prompt.type === 'tokens' ? prompt.tokens : null,
-    n,
-    stop,
-    sampling: { ...sampling, seed: sampling.seed ?? randomInt(2 ** 32) },
-    priority,
-    timeoutSeconds,
-  };
 }
 
 /** What the engine is asked for. */

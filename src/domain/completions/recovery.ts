@@ -1,14 +1,15 @@
 import { type CompletionError, DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
-import type { Inference, PromptInput } from '../../contracts/inference.ts';
+import type { Inference } from '../../contracts/inference.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
 import type { Completion, CompletionRequest } from '../../contracts/stores/completions.ts';
 import type { Store } from '../../contracts/stores/store.ts';
+import { errorOf, failed, interrupted, timedOut } from './endings.ts';
 import type { Launch } from './launch.ts';
-import { errorOf, interrupted, timedOut } from './runner.ts';
 import { mostEpochs, seqBeyond } from './seqs.ts';
 import { type Settle, settlementFromStore } from './settle.ts';
+import { promptOf } from './stored-request.ts';
 
 /**
  * Ends what a dead process left, so that nothing stays RUNNING for ever:
@@ -88,7 +89,7 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   }
 
   async function fail(completion: Completion, error: CompletionError): Promise<true> {
-    await settle(settlementFromStore(completion, { status: 'FAILED', error }, seqBeyond(completion), now()));
+    await settle(settlementFromStore(completion, failed(error), seqBeyond(completion), now()));
     logger.warn({ completionId: completion.id, code: error.code }, 'ended a completion that its process left behind');
     return true;
   }
@@ -135,9 +136,4 @@ export function createRecovery(options: RecoveryOptions): Recovery {
       await working;
     },
   };
-}
-
-function promptOf({ prompt, messages, tokens }: CompletionRequest): PromptInput {
-  if (tokens) return { type: 'tokens', tokens };
-  return messages ? { type: 'messages', messages } : { type: 'text', text: prompt ?? '' };
 }

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CompletionError, DomainError } from '../../contracts/errors.ts';
+import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { ChoiceDelta, FinishReason, Inference, Slot } from '../../contracts/inference.ts';
 import type { Claim, Jobs, StopReason } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
-import type { CompletionStore, Settlement } from '../../contracts/stores/completions.ts';
+import type { CompletionStore } from '../../contracts/stores/completions.ts';
 import { StaleProducerError, type TokenLog } from '../../contracts/token-log.ts';
 import type { Abandonment } from './abandonment.ts';
 import type { Checkpoints } from './checkpoints.ts';
+import { type Ending, errorOf, failed, finishReasonOf, stoppedEnding, succeeded } from './endings.ts';
 import type { ForeignEnds } from './foreign-ends.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { seqBefore, seqBeyond } from './seqs.ts';
@@ -114,6 +115,7 @@ export function createRunner(options: RunnerOptions): Runner {
     });
   }
 
+  /** How the attempt went; null where somebody else ended or took over the completion, so that nothing of it counts. */
   async function generate(claim: Claim, slot: Slot, progress: Progress, begin: () => Date): Promise<Ending | null> {
     const { job, epoch, signal } = claim;
     const id = job.completionId;
@@ -158,13 +160,8 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   /** Gives every choice its finish reason, also where the engine could not; false where the log is somebody else's by now. */
-  async function finishOpenChoices(
-    { job, epoch, signal }: Claim,
-    progress: Progress,
-    { status }: Ending,
-  ): Promise<boolean> {
-    const finishReason: FinishReason =
-      status === 'CANCELLED' ? 'CANCELLED' : signal.reason === 'timeout' ? 'TIMEOUT' : 'ERROR';
+  async function finishOpenChoices({ job, epoch }: Claim, progress: Progress, ending: Ending): Promise<boolean> {
+    const finishReason = finishReasonOf(ending);
     const choices = progress.open().map((index): ChoiceDelta => ({ index, text: '', tokens: 0, finishReason }));
     if (choices.length === 0) return true;
     try {
@@ -186,10 +183,9 @@ export function createRunner(options: RunnerOptions): Runner {
   async function settleWaiting(id: CompletionId, reason: StopReason): Promise<void> {
     const [completion] = await untilAnswered(() => completions.find([id]), giveUp);
     if (!completion || (reason === 'shutdown' && completion.mode === 'BACKGROUND')) return;
-    const { status, error } = stoppedEnding(reason);
     const lastSeq = await log.lastSeq(id);
     const terminalSeq = lastSeq === undefined ? seqBeyond(completion) : lastSeq + 1;
-    await settle(settlementFromStore(completion, { status, error }, terminalSeq, now()));
+    await settle(settlementFromStore(completion, stoppedEnding(reason), terminalSeq, now()));
   }
 
   /** A loop's failure is a bug or a broken adapter; the service goes on, a little later. */
@@ -243,60 +239,14 @@ export function createRunner(options: RunnerOptions): Runner {
 
 const drainPollMilliseconds = 100;
 
-/** How an attempt went; null where somebody else ended or took over the completion, so that nothing of it counts. */
-type Ending = Pick<Settlement, 'status' | 'error'>;
-
-const succeeded: Ending = { status: 'SUCCEEDED', error: null };
-
-function stoppedEnding(reason: StopReason): Ending {
-  switch (reason) {
-    case 'cancelled':
-    case 'abandoned':
-      return { status: 'CANCELLED', error: null };
-    case 'timeout':
-      return failed(timedOut);
-    case 'shutdown':
-      return failed(interrupted);
-    default:
-      return reason satisfies never;
-  }
-}
-
-function failed(error: CompletionError): Ending {
-  return { status: 'FAILED', error };
-}
-
-export const timedOut: CompletionError = {
-  code: 'TIMEOUT',
-  message: 'The completion did not end within timeoutSeconds.',
-};
-
-/** What readers are told when the process that served a completion stopped or died. */
-export const interrupted: CompletionError = {
-  code: 'INTERRUPTED',
-  message: 'The serving process stopped before the completion ended. Send the request again.',
-  retryAfterSeconds: 1,
-};
-
 /** The engine knows only that it was stopped; readers are told why. */
 function withStopReason(choice: ChoiceDelta, signal: AbortSignal): ChoiceDelta {
   if (choice.finishReason !== 'CANCELLED') return choice;
-  if (signal.reason === 'timeout') return { ...choice, finishReason: 'TIMEOUT' };
-  if (signal.reason === 'shutdown') return { ...choice, finishReason: 'ERROR' };
-  return choice;
+  return { ...choice, finishReason: finishReasonOf(stoppedEnding(signal.reason as StopReason)) };
 }
 
 /** Whether the stop came before the natural end of some choice. */
 function wasStopped(progress: Progress): boolean {
   const natural: readonly (FinishReason | null)[] = ['STOP', 'LENGTH', 'STOP_SEQUENCE', 'TOOL_CALLS'];
   return progress.choices().some(({ finishReason }) => !natural.includes(finishReason));
-}
-
-/** What of an error is kept with the completion that it ended. */
-export function errorOf({ code, message, facts }: DomainError): CompletionError {
-  return {
-    code,
-    message,
-    ...(facts.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: facts.retryAfterSeconds }),
-  };
 }

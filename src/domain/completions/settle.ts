@@ -5,7 +5,7 @@ import type { Completion, CompletionStore, Settlement } from '../../contracts/st
 import type { TokenLog } from '../../contracts/token-log.ts';
 import type { Abandonment } from './abandonment.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import { isFinal, terminalEventOf } from './endings.ts';
+import { type Ending, finishReasonOf, isFinal, terminalEventOf } from './endings.ts';
 import type { ForeignEnds } from './foreign-ends.ts';
 import type { JustEnded } from './just-ended.ts';
 import { untilAnswered } from './until-answered.ts';
@@ -64,12 +64,11 @@ export function createSettle(options: SettleOptions): Settle {
 /** A settlement for a completion that no process will go on with: what its last checkpoint saw, with the given ending. */
 export function settlementFromStore(
   completion: Completion,
-  ending: Pick<Settlement, 'status' | 'error'>,
+  ending: Ending,
   terminalSeq: number,
   finishedAt: Date,
 ): Settlement & { readonly id: CompletionId } {
-  const finishReason =
-    ending.status === 'CANCELLED' ? 'CANCELLED' : ending.error?.code === 'TIMEOUT' ? 'TIMEOUT' : 'ERROR';
+  const finishReason = finishReasonOf(ending);
   const kept = completion.choices ?? [];
   return {
     id: completion.id,
