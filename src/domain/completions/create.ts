@@ -12,6 +12,7 @@ import { limitError } from '../quotas/refusal.ts';
 import type { Creations } from './creations.ts';
 import { type CheckedCompletionInput, createCompletionInputCheck, hashInput, type InputLimits } from './input.ts';
 import type { Launch } from './launch.ts';
+import { overloaded } from './overloaded.ts';
 import { requestOf } from './stored-request.ts';
 
 /** A created completion, or the one that the idempotency key stands for. */
@@ -156,13 +157,16 @@ async function unlessAway<T>(operation: () => Promise<T>): Promise<T> {
 function chooseMaxTokens(model: ModelDescription, promptTokens: number, asked: number | undefined): number {
   const left = model.contextSize - promptTokens;
   if (left >= 1 && (asked === undefined || asked <= left)) return asked ?? Math.min(model.defaultMaxTokens, left);
-  const needs =
+  const [needs, advice] =
     left < 1
-      ? `The prompt has ${promptTokens} tokens, and the answer needs at least one`
-      : `The prompt's ${promptTokens} tokens and maxTokens ${asked} come to ${promptTokens + asked!}`;
+      ? [`The prompt has ${promptTokens} tokens, and the answer needs at least one`, 'Shorten the prompt.']
+      : [
+          `The prompt's ${promptTokens} tokens and maxTokens ${asked} come to ${promptTokens + asked!}`,
+          'Shorten the prompt or lower maxTokens.',
+        ];
   throw new DomainError(
     'CONTEXT_LENGTH_EXCEEDED',
-    `${needs}; the model ${model.name} holds ${model.contextSize} tokens. Shorten the prompt or lower maxTokens.`,
+    `${needs}; the model ${model.name} holds ${model.contextSize} tokens. ${advice}`,
     { promptTokens, contextSize: model.contextSize },
   );
 }
@@ -183,11 +187,6 @@ function queueFull({ reason, retryAfterSeconds }: Extract<PlaceOutcome, { accept
     wait: 'The wait for this model is too long.',
   } satisfies Record<typeof reason, string>;
   return overloaded(full[reason], retryAfterSeconds);
-}
-
-function overloaded(message: string, retryAfterSeconds: number, cause?: unknown): DomainError {
-  const advice = `${message} Try again in ${retryAfterSeconds} s.`;
-  return new DomainError('OVERLOADED', advice, { retryAfterSeconds }, { cause });
 }
 
 function idempotencyConflict(): DomainError {
