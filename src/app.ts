@@ -21,6 +21,7 @@ import { createCompletions } from './domain/completions/completions.ts';
 import { createCompletionCreator } from './domain/completions/create.ts';
 import { createCreations } from './domain/completions/creations.ts';
 import { createReadEvents } from './domain/completions/events.ts';
+import { createForeignEnds } from './domain/completions/foreign-ends.ts';
 import { createJustEnded } from './domain/completions/just-ended.ts';
 import { createLaunch } from './domain/completions/launch.ts';
 import { createQueueReports } from './domain/completions/queue-reports.ts';
@@ -117,24 +118,31 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   const completions = store.completions;
   const giveUp = new AbortController();
   setMaxListeners(0, giveUp.signal); // Every settlement that waits for the database listens.
+  let givingUp: NodeJS.Timeout | undefined;
+  const giveUpSoon = () => {
+    givingUp ??= setTimeout(() => giveUp.abort(), settleOnStopMilliseconds);
+  };
   let draining = false;
   const abandonment = opened.use(createAbandonment({ log, jobs, ...streams }));
   const checkpoints = opened.use(
     createCheckpoints({ completions, lossMilliseconds: streams.checkpointMilliseconds, leaseSeconds, logger }),
   );
   const justEnded = createJustEnded();
+  const foreignEnds = opened.use(createForeignEnds({ completions, log, logger }));
   const settle = createSettle({
     completions,
     log,
     checkpoints,
     abandonment,
     justEnded,
+    foreignEnds,
     signals,
     logger,
     signal: giveUp.signal,
   });
   const creations = createCreations(completions);
-  const launch = createLaunch({ log, checkpoints, abandonment });
+  const queueReports = opened.use(createQueueReports({ jobs, log, logger }));
+  const launch = createLaunch({ log, checkpoints, abandonment, queueReports });
   const models = createModels(inference);
   const accepting = () => !draining;
   const create = createCompletionCreator({ inference, jobs, store, models, launch, creations, limits, accepting });
@@ -165,9 +173,19 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
       const recovery = opened.use(createRecovery({ store, inference, jobs, settle, launch, leaseSeconds, logger }));
       await recovery.recover();
       opened.use(createRetention({ completions, ...retention, logger }));
-      opened.use(createQueueReports({ jobs, log, logger }));
       runner = opened.use(
-        createRunner({ inference, jobs, log, completions, checkpoints, settle, abandonment, logger }),
+        createRunner({
+          inference,
+          jobs,
+          log,
+          completions,
+          checkpoints,
+          settle,
+          abandonment,
+          foreignEnds,
+          logger,
+          signal: giveUp.signal,
+        }),
       );
       // So that the first request need not wait; a model that fails says so in `models` and in its requests' errors.
       void pool?.preload();
@@ -179,14 +197,20 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
 
     async drain(signal) {
       draining = true;
-      await runner?.drain(signal);
+      signal.addEventListener('abort', giveUpSoon, { once: true });
+      if (signal.aborted) giveUpSoon();
+      try {
+        await runner?.drain(signal);
+      } finally {
+        signal.removeEventListener('abort', giveUpSoon);
+      }
     },
 
     async [Symbol.asyncDispose]() {
       draining = true;
-      const timer = setTimeout(() => giveUp.abort(), settleOnStopMilliseconds);
+      giveUpSoon();
       await opened[Symbol.asyncDispose]();
-      clearTimeout(timer);
+      clearTimeout(givingUp);
     },
   };
 }

@@ -7,7 +7,7 @@ import type { InferenceJob } from './inference.ts';
  *
  * Life of a job:
  *
- *     reserve ──▶ waiting ──claim──▶ claimed ──done──▶ gone
+ *     reserve ──▶ waiting ──claim──▶ claimed ──(began)──done──▶ gone
  *        │           │                  │
  *        │           └─ cancel/deadline ┴─▶ waiting: handed out by `dropped`, then gone
  *        └─ dispose: gone                   claimed: the claim's signal aborts; the claimant ends it and calls done
@@ -71,6 +71,8 @@ export interface Job {
   readonly completionId: CompletionId;
   readonly projectId: ProjectId;
   readonly apiKeyId: ApiKeyId;
+  /** Of the completion as it comes into the line: its claim has the next. */
+  readonly epoch: number;
   readonly priority: number;
   /** After this moment the job ends with the reason 'timeout', waiting or claimed. */
   readonly deadline: Date;
@@ -79,10 +81,12 @@ export interface Job {
 
 export interface Claim {
   readonly job: Job;
-  /** 1 for the first claim; the claimant's producer epoch. */
+  /** The claimant's producer epoch: the one after the job's. */
   readonly epoch: number;
   /** Aborts with a StopReason as `signal.reason` when the job is to end. */
   readonly signal: AbortSignal;
+  /** Its model is ready. Waits are estimated from the time between this and `done`: loading a model takes its time once, not of every job. */
+  began(): void;
   /** The job is over, however it ended. What it took of its tokens (the prompt once, every choice); without, all of them. */
   done(usedTokens?: number): Promise<void>;
 }

@@ -86,9 +86,13 @@ export function createCompletions(prisma: PrismaClient, { shared }: CompletionSt
       return { rows: await completionsOf(prisma, rows), hasMore };
     },
 
-    async abandoned(leaseEndedBefore, limit) {
+    async abandoned(leaseEndedBefore, limit, after) {
       const rows = await prisma.completion.findMany({
-        where: { leaseUntil: { lt: leaseEndedBefore }, status: { in: ['QUEUED', 'RUNNING'] } },
+        where: {
+          leaseUntil: { lt: leaseEndedBefore },
+          status: { in: ['QUEUED', 'RUNNING'] },
+          ...(after !== undefined && { id: { gt: after } }),
+        },
         orderBy: { id: 'asc' },
         take: limit,
       });

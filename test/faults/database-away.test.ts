@@ -3,7 +3,7 @@ import { createScriptedInference, type ScriptedInference } from '../../src/infer
 import { generateSecret } from '../../src/lib/api-key-secret.ts';
 import { startApp, type TestApp } from '../kit/app.ts';
 import { type Client, createClient } from '../kit/client.ts';
-import { complete, type EventView, events, refusal, textOf } from '../kit/completions.ts';
+import { complete, type EventView, events, find, refusal, textOf } from '../kit/completions.ts';
 import { type TemporaryDatabase, temporaryDatabase, whyNoPostgres } from '../kit/database.ts';
 import { createKey } from '../kit/keys.ts';
 import { type DatabaseProxy, startTcpProxyOf } from '../kit/tcp-proxy.ts';
@@ -71,3 +71,53 @@ describe.skipIf(await whyNoPostgres())('while the database is away', () => {
     return errors?.[0];
   }
 });
+
+it.skipIf(await whyNoPostgres())(
+  'a stop while the database is away ends, and the next start ends what was left, billed as checkpointed',
+  async () => {
+    await using database = await temporaryDatabase();
+    await using proxy = await startTcpProxyOf(database.url);
+    const inference = createScriptedInference([{ name: model, slots: 1 }]);
+    const config = { limits: { leaseSeconds: 2 }, streams: { drainSeconds: 0 } };
+    const environment = { SLUICE_ADMIN_KEY: generateSecret(), SLUICE_SECRET: 'x'.repeat(32) };
+    await using app = await startApp({ inference, config, environment: { ...environment, DATABASE_URL: proxy.url } });
+    const { secret } = await createKey(app.admin, { name: 'test', scopes: ['COMPLETIONS', 'USAGE_READ'] });
+    const client = createClient(app.url, secret!);
+    inference.hold();
+    const { id: running } = await complete(client, { model, prompt, maxTokens: 20, mode: 'STREAM' });
+    const { id: waiting } = await complete(client, { model, prompt, mode: 'STREAM' });
+    inference.allow(2);
+    await waitFor('a checkpoint', async () => (await find(client, running))!.choices[0]?.text === 'alpha beta');
+
+    proxy.goAway();
+    let isStopped = false;
+    void app.server.stop().then(() => {
+      isStopped = true;
+    });
+    try {
+      await waitFor('the server to stop', () => isStopped, 30_000);
+    } finally {
+      await proxy.comeBack();
+    }
+
+    await using next = await startApp({
+      inference: createScriptedInference([{ name: model }]),
+      config,
+      environment: { ...environment, DATABASE_URL: database.url },
+    });
+    const after = createClient(next.url, secret!);
+    const ended = await waitFor(
+      'both to end',
+      async () => {
+        const both = [await find(after, running), await find(after, waiting)];
+        return both.every((each) => each!.status === 'FAILED') && both;
+      },
+      30_000,
+    );
+    const failed = { status: 'FAILED', error: { code: 'INTERRUPTED' } };
+    expect(ended).toMatchObject([
+      { ...failed, choices: [{ text: 'alpha beta' }], usage: { promptTokens: 4, completionTokens: 2 } },
+      { ...failed, usage: { totalTokens: 0 } },
+    ]);
+  },
+);

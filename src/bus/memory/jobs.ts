@@ -156,13 +156,16 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
   function createClaim(entry: Entry): Claim {
     const { job, line } = entry;
     const abort = new AbortController();
-    const startedAt = clock().getTime();
+    let beganAt: number | undefined;
     entry.claim = abort;
     line.claimed += 1;
     return {
       job,
-      epoch: 1,
+      epoch: job.epoch + 1,
       signal: abort.signal,
+      began() {
+        beganAt ??= clock().getTime();
+      },
       async done(usedTokens = entry.tokens) {
         if (entries.get(job.completionId) !== entry) return;
         entries.delete(job.completionId);
@@ -170,7 +173,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
         setAlarm();
         line.claimed -= 1;
         line.waiting.refund(entry.key, Math.max(entry.tokens - usedTokens, 0));
-        line.serviceTime.measure((clock().getTime() - startedAt) / 1_000);
+        if (beganAt !== undefined) line.serviceTime.measure((clock().getTime() - beganAt) / 1_000);
       },
     };
   }

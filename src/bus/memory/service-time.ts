@@ -1,4 +1,4 @@
-/** How long a job of a model occupies a slot, from claim to done: the moving average that waits are estimated from. */
+/** How long a job of a model occupies a slot, from when the model is ready: the moving average that waits are estimated from. */
 export interface ServiceTime {
   measure(seconds: number): void;
   /** Seconds until `jobs` more have started, with all slots busy; null until something was measured. */

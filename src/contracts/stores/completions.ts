@@ -120,8 +120,8 @@ export interface CompletionStore {
   findByIdempotencyKey(apiKeyId: ApiKeyId, idempotencyKey: string): Promise<Completion | undefined>;
   list(filter: CompletionFilter, page: PageRequest<CompletionId>): Promise<Page<Completion>>;
 
-  /** Unfinished completions whose lease ended before the moment: their process is dead. Oldest first. */
-  abandoned(leaseEndedBefore: Date, limit: number): Promise<readonly Completion[]>;
+  /** Unfinished completions whose lease ended before the moment: their process is dead. Oldest first; those after `after` where it is given. */
+  abandoned(leaseEndedBefore: Date, limit: number, after?: CompletionId): Promise<readonly Completion[]>;
 
   /** Gives an unfinished completion a new lease under the given epoch, the one after its own; false where somebody else was faster. For running a waiting one again. */
   adopt(id: CompletionId, epoch: number, leaseUntil: Date): Promise<boolean>;

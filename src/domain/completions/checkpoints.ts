@@ -3,12 +3,7 @@ import type { Logger } from '../../contracts/logger.ts';
 import type { Checkpoint, CompletionStore } from '../../contracts/stores/completions.ts';
 import { StoreUnavailableError } from '../../contracts/stores/store.ts';
 import { type Progress, type ProgressMark, progressStart } from './progress.ts';
-
-/**
- * No reader can be handed a seq this far beyond the last checkpoint before the next: after a crash the terminal event takes a seq
- * beyond it, so that whoever comes back with a seq of the dead process still gets that event.
- */
-export const reservedSeqs = 1_000_000;
+import { reservedSeqs } from './seqs.ts';
 
 /** Stores what everything that runs gained, in one statement a tick, and keeps the leases of all unfinished work alive. */
 export interface Checkpoints extends AsyncDisposable {

@@ -12,10 +12,10 @@ import type { LogEvent } from '../../contracts/token-log.ts';
 import { type Principal, requireScope, seesProject, visibleProject } from '../access/principal.ts';
 import { requireStorable } from '../text.ts';
 import type { CreateCompletion } from './create.ts';
+import { isFinal } from './endings.ts';
 import type { CompletionEvents, ReadEvents } from './events.ts';
 import type { JustEnded } from './just-ended.ts';
 import { createProgress } from './progress.ts';
-import { isFinal } from './settle.ts';
 
 /** Completions, as the faces see them. */
 export interface Completions {

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
 import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
@@ -13,6 +12,8 @@ import { limitError } from '../quotas/refusal.ts';
 import type { Creations } from './creations.ts';
 import { type CheckedCompletionInput, createCompletionInputCheck, hashInput, type InputLimits } from './input.ts';
 import type { Launch } from './launch.ts';
+import { overloaded } from './overloaded.ts';
+import { requestOf } from './stored-request.ts';
 
 /** A created completion, or the one that the idempotency key stands for. */
 export interface Creation {
@@ -103,7 +104,7 @@ export function createCompletionCreator(options: CreateOptions): CreateCompletio
     });
     if (outcome.type === 'existing') return { completion: outcome.completion, created: false };
     const { completion } = outcome;
-    await launch({ completion, request, promptTokens: tokens, place, afterSeq: 0 });
+    await launch({ completion, request, promptTokens: tokens, place });
     return { completion, created: true };
   }
 
@@ -156,28 +157,18 @@ async function unlessAway<T>(operation: () => Promise<T>): Promise<T> {
 function chooseMaxTokens(model: ModelDescription, promptTokens: number, asked: number | undefined): number {
   const left = model.contextSize - promptTokens;
   if (left >= 1 && (asked === undefined || asked <= left)) return asked ?? Math.min(model.defaultMaxTokens, left);
-  const needs =
+  const [needs, advice] =
     left < 1
-      ? `The prompt has ${promptTokens} tokens, and the answer needs at least one`
-      : `The prompt's ${promptTokens} tokens and maxTokens ${asked} come to ${promptTokens + asked!}`;
+      ? [`The prompt has ${promptTokens} tokens, and the answer needs at least one`, 'Shorten the prompt.']
+      : [
+          `The prompt's ${promptTokens} tokens and maxTokens ${asked} come to ${promptTokens + asked!}`,
+          'Shorten the prompt or lower maxTokens.',
+        ];
   throw new DomainError(
     'CONTEXT_LENGTH_EXCEEDED',
-    `${needs}; the model ${model.name} holds ${model.contextSize} tokens. Shorten the prompt or lower maxTokens.`,
+    `${needs}; the model ${model.name} holds ${model.contextSize} tokens. ${advice}`,
     { promptTokens, contextSize: model.contextSize },
   );
-}
-
-function requestOf({ prompt, n, stop, sampling, priority, timeoutSeconds }: CheckedCompletionInput): CompletionRequest {
-  return {
-    prompt: prompt.type === 'text' ? prompt.text : null,
-    messages: prompt.type === 'messages' ? prompt.messages : null,
-    tokens: prompt.type === 'tokens' ? prompt.tokens : null,
-    n,
-    stop,
-    sampling: { ...sampling, seed: sampling.seed ?? randomInt(2 ** 32) },
-    priority,
-    timeoutSeconds,
-  };
 }
 
 /** What the engine is asked for. */
@@ -196,11 +187,6 @@ function queueFull({ reason, retryAfterSeconds }: Extract<PlaceOutcome, { accept
     wait: 'The wait for this model is too long.',
   } satisfies Record<typeof reason, string>;
   return overloaded(full[reason], retryAfterSeconds);
-}
-
-function overloaded(message: string, retryAfterSeconds: number, cause?: unknown): DomainError {
-  const advice = `${message} Try again in ${retryAfterSeconds} s.`;
-  return new DomainError('OVERLOADED', advice, { retryAfterSeconds }, { cause });
 }
 
 function idempotencyConflict(): DomainError {

@@ -7,7 +7,8 @@ import type { ReadyIterator } from '../../lib/pull-iterator.ts';
 import { type Principal, requireScope, seesProject } from '../access/principal.ts';
 import { requireStorable } from '../text.ts';
 import type { Creations } from './creations.ts';
-import { isFinal } from './settle.ts';
+import { isFinal } from './endings.ts';
+import { overloaded } from './overloaded.ts';
 import { createStoredEvents } from './stored-events.ts';
 
 /** Which completion: by id, by the idempotency key that the same API key created (or is creating) it with, or one at hand. */
@@ -85,7 +86,7 @@ export function createReadEvents({ completions, log, creations, pipelineWaitSeco
       if (known && isFinal(known)) continue;
       // Admitted this very moment and about to have its log; or its process died, and the lease's end settles it.
       if (performance.now() > giveUpAt) {
-        throw new DomainError('OVERLOADED', 'The completion is being recovered.', { retryAfterSeconds: 1 });
+        throw overloaded('The completion is being recovered.', 1);
       }
       await delay(launchPollMilliseconds, undefined, { signal, ref: false });
     }

@@ -46,7 +46,8 @@ interface OpenChoice {
   lastSeq: number;
 }
 
-export function createProgress(n: number, promptTokens: number, now: () => Date): Progress {
+/** The seqs of its deltas come after `afterSeq`. */
+export function createProgress(n: number, promptTokens: number, now: () => Date, afterSeq = 0): Progress {
   const choices: OpenChoice[] = Array.from({ length: n }, () => ({
     pieces: [],
     finishReason: null,
@@ -57,7 +58,7 @@ export function createProgress(n: number, promptTokens: number, now: () => Date)
   let started = false;
   let cachedPromptTokens = 0;
   let completionTokens = 0;
-  let lastSeq = 0;
+  let lastSeq = afterSeq;
   let firstTokenAt: Date | null = null;
   let version = 0;
 

@@ -1,13 +1,15 @@
 import { type CompletionError, DomainError } from '../../contracts/errors.ts';
-import type { Inference, PromptInput } from '../../contracts/inference.ts';
+import type { CompletionId } from '../../contracts/ids.ts';
+import type { Inference } from '../../contracts/inference.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
 import type { Completion, CompletionRequest } from '../../contracts/stores/completions.ts';
 import type { Store } from '../../contracts/stores/store.ts';
-import { reservedSeqs } from './checkpoints.ts';
+import { errorOf, failed, interrupted, timedOut } from './endings.ts';
 import type { Launch } from './launch.ts';
-import { errorOf, interrupted, timedOut } from './runner.ts';
+import { mostEpochs, seqBeyond } from './seqs.ts';
 import { type Settle, settlementFromStore } from './settle.ts';
+import { promptOf } from './stored-request.ts';
 
 /**
  * Ends what a dead process left, so that nothing stays RUNNING for ever:
@@ -51,21 +53,20 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   let lookedAt = databaseSince;
   let working: Promise<unknown> | undefined;
 
+  /** Goes through all that is left once: what cannot be taken over now (no room in the line) waits for the next time. */
   async function recover(leaseEndedBefore: Date): Promise<number> {
     let recovered = 0;
-    for (;;) {
-      const left = await store.completions.abandoned(leaseEndedBefore, batch);
-      let ended = 0;
-      for (const completion of left) if (await recoverOne(completion)) ended++;
-      recovered += ended;
-      // What could not be taken over now (no room in the line) waits for the next time.
-      if (left.length < batch || ended === 0) return recovered;
+    for (let last: CompletionId | undefined; ; ) {
+      const left = await store.completions.abandoned(leaseEndedBefore, batch, last);
+      for (const completion of left) if (await recoverOne(completion)) recovered++;
+      if (left.length < batch) return recovered;
+      last = left.at(-1)!.id;
     }
   }
 
   async function recoverOne(completion: Completion): Promise<boolean> {
-    const { mode, status, request } = completion;
-    if (mode === 'BACKGROUND' && status === 'QUEUED' && request) {
+    const { mode, status, request, epoch } = completion;
+    if (mode === 'BACKGROUND' && status === 'QUEUED' && request && epoch < mostEpochs) {
       try {
         return await runAgain(completion, request);
       } catch (error) {
@@ -88,20 +89,20 @@ export function createRecovery(options: RecoveryOptions): Recovery {
   }
 
   async function fail(completion: Completion, error: CompletionError): Promise<true> {
-    const terminalSeq = Math.max(completion.lastSeq, reservedSeqs) + 1;
-    await settle(settlementFromStore(completion, { status: 'FAILED', error }, terminalSeq, now()));
+    await settle(settlementFromStore(completion, failed(error), seqBeyond(completion), now()));
     logger.warn({ completionId: completion.id, code: error.code }, 'ended a completion that its process left behind');
     return true;
   }
 
   async function runAgain(completion: Completion, request: CompletionRequest): Promise<boolean> {
-    const { id, model, apiKeyId, epoch } = completion;
+    const { id, model, apiKeyId } = completion;
+    const epoch = completion.epoch + 1;
     const { tokens } = await inference.tokenize(model, promptOf(request));
     const reservation = await jobs.reserve({ model, apiKeyId, promptTokens: tokens.length });
     if (!reservation.accepted) return false;
     using place = reservation.place;
-    if (!(await store.completions.adopt(id, epoch + 1, new Date(now().getTime() + leaseMilliseconds)))) return false;
-    await launch({ completion, request, promptTokens: tokens, place, afterSeq: reservedSeqs });
+    if (!(await store.completions.adopt(id, epoch, new Date(now().getTime() + leaseMilliseconds)))) return false;
+    await launch({ completion: { ...completion, epoch }, request, promptTokens: tokens, place });
     logger.info({ completionId: id }, 'took over a waiting completion');
     return true;
   }
@@ -135,9 +136,4 @@ export function createRecovery(options: RecoveryOptions): Recovery {
       await working;
     },
   };
-}
-
-function promptOf({ prompt, messages, tokens }: CompletionRequest): PromptInput {
-  if (tokens) return { type: 'tokens', tokens };
-  return messages ? { type: 'messages', messages } : { type: 'text', text: prompt ?? '' };
 }

@@ -1,17 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CompletionError, DomainError } from '../../contracts/errors.ts';
+import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { ChoiceDelta, FinishReason, Inference, Slot } from '../../contracts/inference.ts';
 import type { Claim, Jobs, StopReason } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
-import type { CompletionStore, Settlement } from '../../contracts/stores/completions.ts';
-import { StoreUnavailableError } from '../../contracts/stores/store.ts';
+import type { CompletionStore } from '../../contracts/stores/completions.ts';
 import { StaleProducerError, type TokenLog } from '../../contracts/token-log.ts';
-import { retryWithBackoff } from '../../lib/retry.ts';
 import type { Abandonment } from './abandonment.ts';
-import { type Checkpoints, reservedSeqs } from './checkpoints.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import { type Ending, errorOf, failed, finishReasonOf, stoppedEnding, succeeded } from './endings.ts';
+import type { ForeignEnds } from './foreign-ends.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { isFinal, type Settle, settlementFromStore, terminalEventOf } from './settle.ts';
+import { seqBefore, seqBeyond } from './seqs.ts';
+import { type Settle, settlementFromStore } from './settle.ts';
+import { untilAnswered } from './until-answered.ts';
 
 /**
  * Runs jobs: waits for a free slot, claims a job for it, drives the engine and writes the token log. One attempt:
@@ -24,7 +26,8 @@ import { isFinal, type Settle, settlementFromStore, terminalEventOf } from './se
 export interface Runner extends AsyncDisposable {
   /**
    * Resolves when everything that was admitted has ended. When the signal aborts, what is left is ended: FAILED with INTERRUPTED,
-   * billed for what it produced; BACKGROUND completions that still wait stay QUEUED, for the next start.
+   * billed for what it produced; BACKGROUND completions that still wait stay QUEUED, for the next start. What the database does not
+   * take before this process gives up on it is left to the lease's end.
    */
   drain(signal: AbortSignal): Promise<void>;
 }
@@ -37,13 +40,16 @@ export interface RunnerOptions {
   readonly checkpoints: Checkpoints;
   readonly settle: Settle;
   readonly abandonment: Pick<Abandonment, 'forget'>;
+  readonly foreignEnds: Pick<ForeignEnds, 'show'>;
   readonly logger: Logger;
+  /** Aborts when this process gives up waiting for the database: a stop would never end. */
+  readonly signal: AbortSignal;
   readonly now?: () => Date;
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { inference, jobs, log, completions, checkpoints, settle, abandonment, logger } = options;
-  const { now = () => new Date() } = options;
+  const { inference, jobs, log, completions, checkpoints, settle, abandonment, foreignEnds, logger } = options;
+  const { signal: giveUp, now = () => new Date() } = options;
   const stopping = new AbortController();
   const claims = new Set<Claim>();
   const work = new Set<Promise<void>>();
@@ -76,7 +82,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function runClaim(claim: Claim, slot: Slot): Promise<void> {
     const { job, epoch } = claim;
     let startedAt: Date | null = null;
-    const progress = createProgress(job.inference.n, job.inference.promptTokens.length, now);
+    const progress = createProgress(job.inference.n, job.inference.promptTokens.length, now, seqBefore(job));
     checkpoints.addRunning(job.completionId, epoch, progress);
     let ending: Ending | null;
     try {
@@ -92,9 +98,7 @@ export function createRunner(options: RunnerOptions): Runner {
     if (ending === null || !(await finishOpenChoices(claim, progress, ending))) {
       checkpoints.remove(job.completionId);
       abandonment.forget(job.completionId);
-      void showForeignEnd(job.completionId).catch((error) => {
-        if (!stopping.signal.aborted) logger.error({ err: error }, 'readers were left without an end');
-      });
+      foreignEnds.show(job.completionId);
       return;
     }
     await settle({
@@ -111,23 +115,13 @@ export function createRunner(options: RunnerOptions): Runner {
     });
   }
 
-  /** Somebody else took the completion over: its readers here get the ending that the store will know. */
-  async function showForeignEnd(id: CompletionId): Promise<void> {
-    for (;;) {
-      const [completion] = await untilAnswered(() => completions.find([id]), stopping.signal);
-      if (!completion) return;
-      if (isFinal(completion)) {
-        return log.finalise(id, completion.epoch, terminalEventOf(completion), completion.lastSeq);
-      }
-      await delay(foreignPollMilliseconds, undefined, { signal: stopping.signal, ref: false });
-    }
-  }
-
+  /** How the attempt went; null where somebody else ended or took over the completion, so that nothing of it counts. */
   async function generate(claim: Claim, slot: Slot, progress: Progress, begin: () => Date): Promise<Ending | null> {
     const { job, epoch, signal } = claim;
     const id = job.completionId;
     try {
       await inference.prepare(slot, signal);
+      claim.began();
       const startedAt = begin();
       const started = untilAnswered(() => completions.start(id, epoch, startedAt), signal);
       started.catch(() => {}); // Awaited below, before the first token is shown.
@@ -166,13 +160,8 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   /** Gives every choice its finish reason, also where the engine could not; false where the log is somebody else's by now. */
-  async function finishOpenChoices(
-    { job, epoch, signal }: Claim,
-    progress: Progress,
-    { status }: Ending,
-  ): Promise<boolean> {
-    const finishReason: FinishReason =
-      status === 'CANCELLED' ? 'CANCELLED' : signal.reason === 'timeout' ? 'TIMEOUT' : 'ERROR';
+  async function finishOpenChoices({ job, epoch }: Claim, progress: Progress, ending: Ending): Promise<boolean> {
+    const finishReason = finishReasonOf(ending);
     const choices = progress.open().map((index): ChoiceDelta => ({ index, text: '', tokens: 0, finishReason }));
     if (choices.length === 0) return true;
     try {
@@ -192,11 +181,11 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   async function settleWaiting(id: CompletionId, reason: StopReason): Promise<void> {
-    const [completion] = await untilAnswered(() => completions.find([id]), stopping.signal);
+    const [completion] = await untilAnswered(() => completions.find([id]), giveUp);
     if (!completion || (reason === 'shutdown' && completion.mode === 'BACKGROUND')) return;
-    const { status, error } = stoppedEnding(reason);
-    const terminalSeq = ((await log.lastSeq(id)) ?? reservedSeqs) + 1;
-    await settle(settlementFromStore(completion, { status, error }, terminalSeq, now()));
+    const lastSeq = await log.lastSeq(id);
+    const terminalSeq = lastSeq === undefined ? seqBeyond(completion) : lastSeq + 1;
+    await settle(settlementFromStore(completion, stoppedEnding(reason), terminalSeq, now()));
   }
 
   /** A loop's failure is a bug or a broken adapter; the service goes on, a little later. */
@@ -231,7 +220,8 @@ export function createRunner(options: RunnerOptions): Runner {
       if (signal.aborted) await stopAll();
       const waiting = await jobs.positions();
       if (work.size === 0 && (waiting.length === 0 || signal.aborted)) return;
-      await Promise.race([Promise.all(work), delay(drainPollMilliseconds, undefined, { ref: false })]);
+      const nextLook = delay(drainPollMilliseconds, undefined, { ref: false });
+      await (work.size > 0 ? Promise.race([Promise.all(work), nextLook]) : nextLook);
     }
   }
 
@@ -248,67 +238,15 @@ export function createRunner(options: RunnerOptions): Runner {
 }
 
 const drainPollMilliseconds = 100;
-const foreignPollMilliseconds = 500;
-
-/** How an attempt went; null where somebody else ended or took over the completion, so that nothing of it counts. */
-type Ending = Pick<Settlement, 'status' | 'error'>;
-
-const succeeded: Ending = { status: 'SUCCEEDED', error: null };
-
-function stoppedEnding(reason: StopReason): Ending {
-  switch (reason) {
-    case 'cancelled':
-    case 'abandoned':
-      return { status: 'CANCELLED', error: null };
-    case 'timeout':
-      return failed(timedOut);
-    case 'shutdown':
-      return failed(interrupted);
-    default:
-      return reason satisfies never;
-  }
-}
-
-function failed(error: CompletionError): Ending {
-  return { status: 'FAILED', error };
-}
-
-export const timedOut: CompletionError = {
-  code: 'TIMEOUT',
-  message: 'The completion did not end within timeoutSeconds.',
-};
-
-/** What readers are told when the process that served a completion stopped or died. */
-export const interrupted: CompletionError = {
-  code: 'INTERRUPTED',
-  message: 'The serving process stopped before the completion ended. Send the request again.',
-  retryAfterSeconds: 1,
-};
 
 /** The engine knows only that it was stopped; readers are told why. */
 function withStopReason(choice: ChoiceDelta, signal: AbortSignal): ChoiceDelta {
   if (choice.finishReason !== 'CANCELLED') return choice;
-  if (signal.reason === 'timeout') return { ...choice, finishReason: 'TIMEOUT' };
-  if (signal.reason === 'shutdown') return { ...choice, finishReason: 'ERROR' };
-  return choice;
+  return { ...choice, finishReason: finishReasonOf(stoppedEnding(signal.reason as StopReason)) };
 }
 
 /** Whether the stop came before the natural end of some choice. */
 function wasStopped(progress: Progress): boolean {
   const natural: readonly (FinishReason | null)[] = ['STOP', 'LENGTH', 'STOP_SEQUENCE', 'TOOL_CALLS'];
   return progress.choices().some(({ finishReason }) => !natural.includes(finishReason));
-}
-
-/** Waits for a database that is away; the operation must be safe to repeat. */
-function untilAnswered<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  return retryWithBackoff(operation, { signal, shouldRetry: (error) => error instanceof StoreUnavailableError });
-}
-
-/** What of an error is kept with the completion that it ended. */
-export function errorOf({ code, message, facts }: DomainError): CompletionError {
-  return {
-    code,
-    message,
-    ...(facts.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: facts.retryAfterSeconds }),
-  };
 }

@@ -5,7 +5,7 @@ import type { Completion, CompletionChoice, CompletionStore } from '../../contra
 import type { LogEvent } from '../../contracts/token-log.ts';
 import { createPullIterator, type PullIterator, type ReadyIterator } from '../../lib/pull-iterator.ts';
 import { createTextReplay, type ReplayableText, type ReplayedDelta, surveyTextIndex } from '../../lib/text-replay.ts';
-import { terminalEventOf } from './settle.ts';
+import { terminalEventOf } from './endings.ts';
 
 /** What late readers of a log would have got, rebuilt from the store. */
 export interface StoredEvents {

@@ -77,6 +77,7 @@ export function describeJobsBounds(name: string, open: OpenJobs): void {
       await using jobs = await bounded({ queueSeconds: 0 });
       await enqueue(jobs, jobOf('measured', { key: 'flood' }));
       const measured = await jobs.claim(model, forever());
+      measured.began();
       expect((await reserveMany(jobs, 3, 1, 'flood')).places).toHaveLength(3);
       const since = Date.now();
       await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(since + 2);
@@ -84,6 +85,16 @@ export function describeJobsBounds(name: string, open: OpenJobs): void {
       const claimed = jobs.claim(model, forever());
       expect((await reserveMany(jobs, 1, 1, 'other')).places).toHaveLength(0);
       expect(await isPending(claimed)).toBe(true);
+    });
+
+    test('a claim that has not begun is not measured', async () => {
+      await using jobs = await bounded({ queueSeconds: 0 });
+      await enqueue(jobs, jobOf('never begun'));
+      const claim = await jobs.claim(model, forever());
+      const since = Date.now();
+      await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(since + 2);
+      await claim.done();
+      expect(await jobs.reserve(requestOf())).toMatchObject({ accepted: true });
     });
 
     test('what starts at once does not wait: no bound refuses it', async () => {
@@ -101,6 +112,7 @@ export function describeJobsBounds(name: string, open: OpenJobs): void {
       expect((await reserveMany(jobs, 3)).places).toHaveLength(3);
       await enqueue(jobs, jobOf('measured'));
       const measured = await jobs.claim(model, forever());
+      measured.began();
       await expect.poll(() => Date.now()).toBeGreaterThan(Date.now() + 5);
       await measured.done();
       const outcome = await jobs.reserve(requestOf());

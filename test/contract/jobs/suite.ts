@@ -23,13 +23,21 @@ export const forever = () => new AbortController().signal;
 
 export function jobOf(
   name: string,
-  details: { key?: string; priority?: number; deadline?: Date; model?: string; maxTokens?: number } = {},
+  details: {
+    key?: string;
+    priority?: number;
+    deadline?: Date;
+    model?: string;
+    maxTokens?: number;
+    epoch?: number;
+  } = {},
 ): Job {
   const completionId = name as CompletionId;
   return {
     completionId,
     projectId: 'project' as ProjectId,
     apiKeyId: (details.key ?? 'key') as ApiKeyId,
+    epoch: details.epoch ?? 0,
     priority: details.priority ?? 0,
     deadline: details.deadline ?? new Date(Date.now() + 3_600_000),
     inference: {
@@ -89,6 +97,12 @@ export function describeJobs(name: string, open: OpenJobs): void {
       expect(await isPending(waiting)).toBe(true);
       await enqueue(jobs, jobOf('second'));
       expect((await waiting).job.completionId).toBe('second');
+    });
+
+    test('a claim has the epoch after that of its job', async () => {
+      await using jobs = await open(roomy);
+      await enqueue(jobs, jobOf('taken over', { epoch: 3 }));
+      expect(await jobs.claim(model, forever())).toMatchObject({ epoch: 4 });
     });
 
     test('nothing can claim a place before it is enqueued', async () => {

@@ -154,13 +154,15 @@ export function completionsContract(opened: () => TestStore): void {
     expect(await store.completions.find([id])).toMatchObject([{ lastSeq: 1_000 }]);
   });
 
-  test('finds what was left, oldest first, in batches', async () => {
+  test('finds what was left, oldest first, in batches that go on after the one before', async () => {
     const { store, newKey } = opened();
     const key = await newKey();
     const long = new Date('2020-01-01T00:00:00Z');
     const ids = [];
     for (let i = 0; i < 3; i++) ids.push((await admitted(store, admissionOf(key, { leaseUntil: long }))).id);
     expect((await store.completions.abandoned(after(long, 1), 2)).map(({ id }) => id)).toEqual(ids.slice(0, 2));
+    expect((await store.completions.abandoned(after(long, 1), 2, ids[0])).map(({ id }) => id)).toEqual(ids.slice(1));
+    expect(await store.completions.abandoned(after(long, 1), 2, ids[2])).toEqual([]);
     expect(await store.completions.abandoned(long, 2)).toEqual([]);
     expect((await store.completions.abandoned(farFuture, 1_000)).map(({ id }) => id)).toEqual(
       expect.arrayContaining(ids),

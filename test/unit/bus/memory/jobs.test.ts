@@ -14,12 +14,14 @@ function openAt(startMilliseconds: number, slots = 2) {
   };
 }
 
-test('waits are estimated from the time between claim and done', async () => {
+test('waits are estimated from the time between beginning and done: what came before, as a model that was loaded, comes once', async () => {
   const { jobs, passSeconds } = openAt(Date.now());
   await using _ = jobs;
   for (const name of ['a', 'b', 'c', 'd', 'e']) await enqueue(jobs, jobOf(name));
   const claims = [await jobs.claim(model, forever()), await jobs.claim(model, forever())];
   expect((await jobs.positions()).map(({ estimatedWaitSeconds }) => estimatedWaitSeconds)).toEqual([null, null, null]);
+  passSeconds(45);
+  for (const claim of claims) claim.began();
   passSeconds(30);
   for (const claim of claims) await claim.done();
   for (const _ of claims) await jobs.claim(model, forever());
@@ -35,6 +37,18 @@ test('waits are estimated from the time between claim and done', async () => {
     reason: 'wait',
     retryAfterSeconds: 15,
   });
+});
+
+test('a job that never began, its model being loaded in vain, says nothing of how long others take', async () => {
+  const { jobs, passSeconds } = openAt(Date.now(), 1);
+  await using _ = jobs;
+  for (const name of ['a', 'b']) await enqueue(jobs, jobOf(name));
+  const claim = await jobs.claim(model, forever());
+  passSeconds(90);
+  await claim.done();
+  expect(await jobs.positions()).toMatchObject([{ estimatedWaitSeconds: 0 }]);
+  await jobs.claim(model, forever());
+  expect(await enqueue(jobs, jobOf('c'))).toMatchObject({ estimatedWaitSeconds: null });
 });
 
 test('a job past its deadline by the clock is dropped rather than claimed, before any timer rings', async () => {

@@ -36,6 +36,7 @@ async function open(finalise: (attempt: number) => Promise<Completion>) {
     checkpoints: { remove: () => calls.push('lease let go') } as never,
     abandonment: { forget: () => calls.push('readers forgotten') } as never,
     justEnded: createJustEnded(),
+    foreignEnds: { show: () => void calls.push('left to others') },
     signals: createMemorySignals(),
     logger: silentLogger,
     signal: new AbortController().signal,
@@ -63,6 +64,14 @@ describe('settlement', () => {
     const reader = await log.read(id, 0, new AbortController().signal);
     await settle(settlement);
     expect((await reader!.next()).value).toMatchObject({ type: 'cancelled', seq: 9 });
+  });
+
+  it('leaves a completion that somebody else took over meanwhile to them, and its readers to their ending', async () => {
+    const { settle, log, calls } = await open(async () => settled({ status: 'RUNNING', epoch: 2 }));
+    const reader = await log.read(id, 0, new AbortController().signal);
+    await settle(settlement);
+    expect(reader!.nextNow()).toBeUndefined();
+    expect(calls).toEqual(['lease let go', 'readers forgotten', 'left to others']);
   });
 
   it('that cannot be had lets the lease go, so that recovery settles it in time', async () => {
