@@ -25,6 +25,7 @@ export interface ModelSourceOptions {
 }
 
 export function createModelSources(options: ModelSourceOptions): ModelSources {
+  /** Those that run, by source. */
   const downloads = new Map<string, Promise<string>>();
   const checked = new Map<string, string>();
   const fetched = createFetchedFiles(options.modelsDirectory);
@@ -37,9 +38,8 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
     if (present !== undefined) return present;
     let download = downloads.get(source);
     if (download === undefined) {
-      download = fetchModel(model, signal);
+      download = fetchModel(model, signal).finally(() => downloads.delete(source));
       downloads.set(source, download);
-      download.catch(() => downloads.delete(source));
     }
     return download;
   }

@@ -60,9 +60,8 @@ describe.skipIf(model === undefined)('model sources', () => {
 
   it('downloads a model, says how far it is, and checks its SHA-256', async () => {
     const log: string[] = [];
-    const sha256 = createHash('sha256').update(content).digest('hex');
     const path = await open('http', log).path(
-      modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256 }),
+      modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: sumOf(content) }),
       signal,
     );
     expect((await readFile(path)).equals(content)).toBe(true);
@@ -78,6 +77,16 @@ describe.skipIf(model === undefined)('model sources', () => {
     expect(requested.length).toBe(before);
     await rm(first);
     expect(await open('again').path(config, signal)).toBe(first);
+  });
+
+  it('fetches a file anew that was deleted because it was the wrong one', async () => {
+    const sources = open('deleted');
+    const wrong = modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: 'f'.repeat(64) });
+    await expect(sources.path(wrong, signal)).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    await rm(join(directory, 'deleted', 'tiny.gguf'));
+    expect((await readFile(await sources.path({ ...wrong, sha256: sumOf(content) }, signal))).equals(content)).toBe(
+      true,
+    );
   });
 
   it('refuses a download with another SHA-256', async () => {
@@ -109,3 +118,7 @@ describe.skipIf(model === undefined)('model sources', () => {
     expect((await generate(inference, job(config.name, tokens))).usage.completionTokens).toBe(12);
   });
 });
+
+function sumOf(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}
