@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { DomainError } from '../contracts/errors.ts';
 import { createFetchedFiles } from './fetched-files.ts';
+import { createFileSums } from './file-sums.ts';
+import { fileVersion } from './file-version.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { Log } from './protocol.ts';
 import { createReportOnce } from './report-once.ts';
@@ -27,7 +26,7 @@ export interface ModelSourceOptions {
 export function createModelSources(options: ModelSourceOptions): ModelSources {
   /** Those that run, by source. */
   const downloads = new Map<string, Promise<string>>();
-  const checked = new Map<string, string>();
+  const sumOf = createFileSums();
   const fetched = createFetchedFiles(options.modelsDirectory);
   const report = createReportOnce(options.log);
 
@@ -68,16 +67,10 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
   }
 
   async function check(model: ModelConfig, path: string): Promise<void> {
-    const { size, mtimeMs } = await stat(path);
+    const version = await fileVersion(path);
     if (model.sha256 === undefined) return;
-    const version = `${size} ${mtimeMs}`;
-    if (checked.get(path) !== version) {
-      const hash = createHash('sha256');
-      await pipeline(createReadStream(path), hash);
-      const sum = hash.digest('hex');
-      if (sum !== model.sha256.toLowerCase()) throw new Error(`${path} has the SHA-256 ${sum}, not ${model.sha256}`);
-      checked.set(path, version);
-    }
+    const sum = await sumOf(path, version);
+    if (sum !== model.sha256.toLowerCase()) throw new Error(`${path} has the SHA-256 ${sum}, not ${model.sha256}`);
   }
 
   return {
