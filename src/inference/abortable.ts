@@ -28,3 +28,11 @@ export function abortable<T>(signal: AbortSignal | undefined, wait: (settle: Set
     });
   });
 }
+
+/** The outcome of work that goes on, for others, when the signal aborts: only this wait ends then. */
+export function untilAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  return abortable(signal, ({ resolve, reject }) => {
+    work().then(resolve, reject);
+    return () => {};
+  });
+}

@@ -2,6 +2,7 @@ import { DomainError } from '../contracts/errors.ts';
 import type { Inference, ModelFacts, Slot } from '../contracts/inference.ts';
 import type { PoolChange } from '../contracts/pool.ts';
 import { createListeners } from '../lib/listeners.ts';
+import { untilAborted } from './abortable.ts';
 import type { Environment } from './child-process.ts';
 import { createDevices } from './device/devices.ts';
 import { type MemoryBudget, readMemoryBudget } from './memory-budget.ts';
@@ -131,7 +132,7 @@ export function createInference(options: InferenceOptions): LocalInference {
   }
 
   async function factsOf(host: ModelHost, signal = disposing.signal): Promise<ModelFacts> {
-    const model = await tokenizerModel(host);
+    const model = await untilAborted(signal, () => tokenizerModel(host));
     if (!factsByPath.has(model.path)) await tokenizer.tokenize(model, { type: 'text', text: '' }, signal);
     return factsByPath.get(model.path)!;
   }
@@ -151,7 +152,9 @@ export function createInference(options: InferenceOptions): LocalInference {
 
     async tokenize(model, input, signal) {
       const host = hostOf(model);
-      if (input.type !== 'tokens') return tokenizer.tokenize(await tokenizerModel(host), input, signal);
+      if (input.type !== 'tokens') {
+        return tokenizer.tokenize(await untilAborted(signal, () => tokenizerModel(host)), input, signal);
+      }
       const { vocabularySize } = await factsOf(host, signal);
       return { tokens: requireTokens(input.tokens, vocabularySize, model) };
     },

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModelSources } from '../../src/inference/model-source.ts';
 import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+import { waitFor } from '../kit/wait-for.ts';
 
 const [model] = modelsAtHand();
 
@@ -17,12 +18,17 @@ describe.skipIf(model === undefined)('model sources', () => {
   let content: Buffer;
   let server: Server;
   let base: string;
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'sluice-sources-'));
     content = await readFile(model!.path);
-    server = createServer((request, response) => {
+    server = createServer(async (request, response) => {
       requested.push(`${request.method} ${request.url}`);
+      if (request.url?.startsWith('/held/')) await held;
       if (!request.url?.split('?')[0]?.endsWith('tiny.gguf')) {
         response.writeHead(404).end();
         return;
@@ -109,6 +115,22 @@ describe.skipIf(model === undefined)('model sources', () => {
       const failure = open('missing').path(modelConfig(model!, { source }), signal);
       await expect(failure).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
     }
+  });
+
+  it('lets a caller leave who waits for a download, which goes on for others', async () => {
+    const config = modelConfig(model!, { source: `${base}/held/tiny.gguf` });
+    await using inference = openInference([config], { modelsDirectory: join(directory, 'held') });
+    const tokenize = (signal?: AbortSignal) =>
+      inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' }, signal);
+    const leaving = new AbortController();
+    const left = tokenize(leaving.signal);
+    const staying = tokenize();
+    await waitFor('the download', () => requested.some((line) => line.includes('/held/')));
+    leaving.abort(new Error('gone'));
+    await expect(left).rejects.toThrow('gone');
+    expect(inference.models()[0]!.status).toBe('UNLOADED');
+    release();
+    expect((await staying).tokens).not.toEqual([]);
   });
 
   it('serves a model that was downloaded by its first request', async () => {
