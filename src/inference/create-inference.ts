@@ -2,6 +2,7 @@ import { DomainError } from '../contracts/errors.ts';
 import type { Inference, ModelFacts, Slot } from '../contracts/inference.ts';
 import type { PoolChange } from '../contracts/pool.ts';
 import { createListeners } from '../lib/listeners.ts';
+import { retryWithBackoff } from '../lib/retry.ts';
 import { untilAborted } from './abortable.ts';
 import type { Environment } from './child-process.ts';
 import { createDevices } from './device/devices.ts';
@@ -60,18 +61,29 @@ export function createInference(options: InferenceOptions): LocalInference {
   let readingBudget: Promise<MemoryBudget> | undefined;
   let budgetBytes: number | null = null;
   async function budget(): Promise<MemoryBudget> {
-    readingBudget ??= readMemoryBudget({
-      configuredBytes: options.memoryBytes,
-      dealt: devices.dealt,
-      anyGpu: devices.any,
-      device: devices.look,
-    });
+    if (readingBudget === undefined) {
+      readingBudget = readMemoryBudget({
+        configuredBytes: options.memoryBytes,
+        dealt: devices.dealt,
+        anyGpu: devices.any,
+        device: devices.look,
+      });
+      readingBudget.catch(() => {
+        readingBudget = undefined;
+      });
+    }
     const read = await readingBudget;
     budgetBytes = read.bytes;
     return read;
   }
 
-  const residency = createResidency({ capacities: async () => (await budget()).capacities });
+  const residency = createResidency({
+    // Asked once: what fails is told by the claims, which need the budget as well.
+    capacities: async () => {
+      const read = await retryWithBackoff(budget, { signal: disposing.signal, shouldRetry: () => true });
+      return read.capacities;
+    },
+  });
   const autoThreads = threadsPerEngine(usableCores(), engines);
   for (const config of options.models) {
     hosts.set(

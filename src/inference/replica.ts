@@ -63,7 +63,7 @@ export interface ReplicaOptions {
   readonly changed: (type: PoolChange['type']) => void;
 }
 
-export function createReplica(options: ReplicaOptions): Replica {
+export function createReplica(options: ReplicaOptions, start: typeof startChild = startChild): Replica {
   const { label, log, timing } = options;
   const disposing = new AbortController();
   const requests = new Map<number, ChoiceEvents>();
@@ -102,7 +102,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     }
     if (ownTurn !== turn) return;
     let loadFailure: string | undefined;
-    child = startChild<ToEngine, FromEngine>({
+    child = start<ToEngine, FromEngine>({
       file: compiledFile(import.meta.url, 'child/main'),
       label,
       environment: options.environment,
@@ -146,12 +146,13 @@ export function createReplica(options: ReplicaOptions): Replica {
       },
       ended(reason) {
         if (ownTurn !== turn) return;
+        const hadBegun = child?.pid !== undefined;
         child = undefined;
         if (loadFailure !== undefined) {
           const { modelPath } = settings;
           log('error', `${label}: ${modelPath}: ${loadFailure}`);
           giveUp('file', withoutFolders(`${modelPath}: ${loadFailure}`, dirname(modelPath)), timing.reloadSeconds);
-        } else crashed(reason);
+        } else crashed(reason, hadBegun && state.type === 'loading');
       },
     });
     child.send({ type: 'load', settings });
@@ -164,20 +165,20 @@ export function createReplica(options: ReplicaOptions): Replica {
     return { ...settings, gpuLayers: 0 };
   }
 
-  function crashed(reason: string): void {
+  function crashed(reason: string, whileLoading: boolean): void {
     log('error', `${label} ${reason}`);
-    const whileLoading = state.type === 'loading';
     if (whileLoading) deathsWhileLoading += 1;
+    const how = whileLoading ? `${reason} while it loaded` : reason;
     const verdict = circuit.crashed();
     if (verdict.type === 'open') {
       const times = `${verdict.crashes} times within a minute`;
-      const message = `the engine crashed ${times}; last it ${reason}${whileLoading ? ' while it loaded' : ''}`;
+      const message = `the engine crashed ${times}; last it ${how}`;
       log('error', `${label}: ${message}`);
       giveUp('crashes', message, timing.pauseSeconds);
     } else {
       restarts += 1;
       enter({ type: 'crashed' }, 'restart');
-      rejectWaiters(unavailable(`the engine ${reason} while it loaded`, 1));
+      rejectWaiters(unavailable(`the engine ${how}`, 1));
       restart = setTimeout(() => void load(), verdict.afterSeconds * 1000);
       restart.unref();
     }

@@ -9,7 +9,10 @@ export interface Devices {
   readonly dealt: readonly number[];
   /** Whether some model may take any GPU. */
   readonly any: boolean;
-  /** The GPU of a number, as a replica sees it that is dealt it; without a number all GPUs together. */
+  /**
+   * The GPU of a number, as a replica sees it that is dealt it; without a number all GPUs together. Throws MODEL_UNAVAILABLE where the
+   * looking could not begin: the next who asks tries again.
+   */
   look(index: number | undefined): Promise<Device>;
 }
 
@@ -23,9 +26,12 @@ export function createDevices(models: readonly ModelConfig[], options: ProbeOpti
     any,
     look(index) {
       if (index === undefined ? !any : !dealt.has(index)) return Promise.resolve({ type: 'none' });
-      const environment = placementEnvironment(index, options.environment);
-      const look = looks.get(index) ?? probeDevice({ ...options, environment });
-      looks.set(index, look);
+      let look = looks.get(index);
+      if (look === undefined) {
+        look = probeDevice({ ...options, environment: placementEnvironment(index, options.environment) });
+        looks.set(index, look);
+        look.catch(() => looks.delete(index));
+      }
       return look;
     },
   };

@@ -22,3 +22,16 @@ test('what no model may use is not looked at', async () => {
   expect(await devices.look(undefined)).toEqual({ type: 'none' });
   expect(await devices.look(1)).toEqual({ type: 'none' });
 });
+
+test('a look that could not begin is a typed failure, and is tried again by the next who asks', async () => {
+  const environment: Record<string, string | undefined> = { ...process.env, TOO_LARGE: 'x'.repeat(200_000) };
+  const config = modelConfig({ name: 'm', path: '/m' }, {});
+  const devices = createDevices([config], { environment, hangSeconds: 10, log: () => {} });
+  await expect(devices.look(undefined)).rejects.toMatchObject({
+    code: 'MODEL_UNAVAILABLE',
+    message: expect.stringContaining('spawn E2BIG'),
+    facts: { retryAfterSeconds: 1 },
+  });
+  delete environment.TOO_LARGE;
+  expect(['none', 'gpu']).toContain((await devices.look(undefined)).type);
+});
