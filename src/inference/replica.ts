@@ -261,6 +261,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
 
     forgive() {
       circuit.close();
+      deathsWhileLoading = 0;
       if (state.type === 'broken') enter({ type: 'unloaded' });
     },
 

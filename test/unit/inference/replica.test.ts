@@ -69,3 +69,18 @@ test('an engine that cannot be started is a failed load, and is tried again by i
   started.at(-1)!.say(loaded);
   expect(await ready).toBeUndefined();
 });
+
+test('an engine that died twice while loading tries the CPU, until past failures are forgiven', async () => {
+  const { replica, wait, settled, layers, die } = open();
+  void wait();
+  await settled();
+  for (const expected of ['auto', 'auto', 0]) {
+    expect(layers()).toEqual([expected]);
+    await die();
+  }
+  expect(replica.state.type).toBe('broken');
+  replica.forgive();
+  void wait();
+  await settled();
+  expect(layers()).toEqual(['auto']);
+});
