@@ -208,7 +208,7 @@ export function createInference(options: InferenceOptions): LocalInference {
     async [Symbol.asyncDispose]() {
       disposing.abort();
       residency[Symbol.dispose]();
-      await Promise.all([...hosts.values(), tokenizer].map((part) => part[Symbol.asyncDispose]()));
+      await Promise.all([...hosts.values(), tokenizer, devices].map((part) => part[Symbol.asyncDispose]()));
     },
   };
 }

@@ -1,10 +1,11 @@
+import { startChild } from '../child-process.ts';
 import type { ModelConfig } from '../model-config.ts';
 import { placementEnvironment } from '../placement.ts';
 import type { Device } from '../protocol.ts';
 import { type ProbeOptions, probeDevice } from './probe.ts';
 
-/** The GPUs of this machine, as far as models may use them: each is looked at once, by the first who asks. */
-export interface Devices {
+/** The GPUs of this machine, as far as models may use them: each is looked at once, by the first who asks. Disposing ends looks. */
+export interface Devices extends AsyncDisposable {
   /** Numbers of the GPUs that replicas are dealt to. */
   readonly dealt: readonly number[];
   /** Whether some model may take any GPU. */
@@ -16,7 +17,12 @@ export interface Devices {
   look(index: number | undefined): Promise<Device>;
 }
 
-export function createDevices(models: readonly ModelConfig[], options: ProbeOptions): Devices {
+export function createDevices(
+  models: readonly ModelConfig[],
+  options: ProbeOptions,
+  start: typeof startChild = startChild,
+): Devices {
+  const disposing = new AbortController();
   const onGpu = models.filter(({ gpuLayers }) => gpuLayers !== 0);
   const dealt = new Set(onGpu.flatMap(({ devices, replicas }) => devices?.slice(0, replicas) ?? []));
   const any = onGpu.some(({ devices }) => devices === undefined);
@@ -28,11 +34,16 @@ export function createDevices(models: readonly ModelConfig[], options: ProbeOpti
       if (index === undefined ? !any : !dealt.has(index)) return Promise.resolve({ type: 'none' });
       let look = looks.get(index);
       if (look === undefined) {
-        look = probeDevice({ ...options, environment: placementEnvironment(index, options.environment) });
+        const environment = placementEnvironment(index, options.environment);
+        look = probeDevice({ ...options, environment }, disposing.signal, start);
         looks.set(index, look);
         look.catch(() => looks.delete(index));
       }
       return look;
+    },
+    async [Symbol.asyncDispose]() {
+      disposing.abort();
+      await Promise.allSettled(looks.values());
     },
   };
 }

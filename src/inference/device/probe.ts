@@ -1,6 +1,7 @@
 import { DomainError } from '../../contracts/errors.ts';
 import { compiledFile } from '../../lib/compiled-file.ts';
-import { type Environment, startChild } from '../child-process.ts';
+import { abortable, type Settle } from '../abortable.ts';
+import type { Environment, startChild } from '../child-process.ts';
 import type { Device, FromDeviceProbe, Log, ToDeviceProbe } from '../protocol.ts';
 
 export interface ProbeOptions {
@@ -9,11 +10,17 @@ export interface ProbeOptions {
   readonly log: Log;
 }
 
-/** What GPUs there are; unknown where looking at them failed. Throws MODEL_UNAVAILABLE where it could not begin. */
-export async function probeDevice({ environment, hangSeconds, log }: ProbeOptions): Promise<Device> {
-  const { promise, resolve, reject } = withResolvers<Device>();
-  let hasAnswered = false;
-  await using child = startChild<ToDeviceProbe, FromDeviceProbe>({
+/**
+ * What GPUs there are; unknown where looking at them failed. Throws MODEL_UNAVAILABLE where it could not begin, and the signal's reason.
+ */
+export async function probeDevice(
+  { environment, hangSeconds, log }: ProbeOptions,
+  signal: AbortSignal,
+  start: typeof startChild,
+): Promise<Device> {
+  signal.throwIfAborted();
+  let answer: Settle<Device> | undefined;
+  await using child = start<ToDeviceProbe, FromDeviceProbe>({
     file: compiledFile(import.meta.url, 'main'),
     label: 'device probe',
     environment,
@@ -21,28 +28,28 @@ export async function probeDevice({ environment, hangSeconds, log }: ProbeOption
     stallSeconds: Number.POSITIVE_INFINITY,
     log,
     receive({ device }) {
-      hasAnswered = true;
-      resolve(device);
+      answer?.resolve(device);
+      answer = undefined;
     },
     ended(reason) {
-      if (hasAnswered) return;
       if (child.pid === undefined) {
         log('error', `device probe ${reason}`);
-        const message = `The GPUs cannot be looked at: the process for that ${reason}. Try again in 1 s.`;
-        return reject(new DomainError('MODEL_UNAVAILABLE', message, { retryAfterSeconds: 1 }));
+        answer?.reject(notStarted(reason));
+      } else if (answer !== undefined) {
+        log('warn', `device probe ${reason}: whether there is a GPU is left to each engine`);
+        answer.resolve({ type: 'unknown' });
       }
-      log('warn', `device probe ${reason}: whether there is a GPU is left to each engine`);
-      resolve({ type: 'unknown' });
     },
   });
-  return await promise;
+  return await abortable<Device>(signal, (settle) => {
+    answer = settle;
+    return () => {
+      answer = undefined;
+    };
+  });
 }
 
-function withResolvers<T>() {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<T>((...settle) => {
-    [resolve, reject] = settle;
-  });
-  return { promise, resolve, reject };
+function notStarted(reason: string): DomainError {
+  const message = `The GPUs cannot be looked at: the process for that ${reason}. Try again in 1 s.`;
+  return new DomainError('MODEL_UNAVAILABLE', message, { retryAfterSeconds: 1 });
 }
