@@ -36,7 +36,10 @@ interface PendingRequest extends Settle<TokenizedPrompt> {
   readonly model: TokenizerModelRef;
 }
 
-export function createTokenizerClient(options: TokenizerClientOptions): TokenizerClient {
+export function createTokenizerClient(
+  options: TokenizerClientOptions,
+  startProcess: typeof startChild = startChild,
+): TokenizerClient {
   const pending = new Map<number, PendingRequest>();
   const opening = new Set<string>();
   const deadly = new Map<string, { readonly message: string; readonly until: number }>();
@@ -46,7 +49,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
   let disposed = false;
 
   function start(): Child<ToTokenizer> {
-    return startChild<ToTokenizer, FromTokenizer>({
+    return startProcess<ToTokenizer, FromTokenizer>({
       file: compiledFile(import.meta.url, 'main'),
       label: 'tokenizer',
       environment: options.environment,
@@ -133,7 +136,8 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
           contextSize: model.contextSize,
           input: toWire(input),
         });
-        return () => pending.delete(requestId);
+        // Stays pending: what is said of the file counts without its asker.
+        return () => {};
       });
     },
 

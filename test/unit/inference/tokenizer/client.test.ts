@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import type { FromTokenizer, ToTokenizer } from '../../../../src/inference/protocol.ts';
+import { createTokenizerClient } from '../../../../src/inference/tokenizer/client.ts';
+import { createFakeChildren } from '../fixtures/fake-children.ts';
+
+const model = { name: 'm', path: '/models/m.gguf', contextSize: 8 };
+
+function open() {
+  const children = createFakeChildren<ToTokenizer, FromTokenizer>();
+  const unreadable: string[] = [];
+  const client = createTokenizerClient(
+    {
+      environment: {},
+      hangSeconds: 10,
+      reopenSeconds: 30,
+      log: () => {},
+      opened: () => {},
+      unreadable: (path, message) => unreadable.push(`${path} ${message}`),
+    },
+    children.start,
+  );
+  const tokenize = (signal?: AbortSignal) => client.tokenize(model, { type: 'text', text: 'x' }, signal);
+  return { client, unreadable, tokenize, tokenizer: () => children.started.at(-1)! };
+}
+
+test('a file that turns out unreadable when who asked has left is known as such, and blamed for nothing else', async () => {
+  const { unreadable, tokenize, tokenizer } = open();
+  const leaving = new AbortController();
+  const left = tokenize(leaving.signal);
+  tokenizer().say({ type: 'opening', modelPath: model.path });
+  leaving.abort(new Error('gone'));
+  await expect(left).rejects.toThrow('gone');
+  tokenizer().say({ type: 'refused', requestId: 1, refusal: { reason: 'unreadable', message: 'bad magic' } });
+  expect(unreadable).toEqual([`${model.path} m.gguf: bad magic`]);
+  tokenizer().end('died of SIGKILL');
+  const again = tokenize();
+  tokenizer().say({ type: 'tokens', requestId: 2, tokens: [1] });
+  expect(await again).toEqual({ tokens: [1] });
+});
