@@ -10,8 +10,13 @@ import { createReportOnce } from './report-once.ts';
 import { withoutFolders } from './without-folders.ts';
 
 export interface ModelSources {
-  /** The path of the model's file, downloaded and checked if need be. Throws MODEL_UNAVAILABLE with the reason. */
-  path(model: ModelConfig, signal: AbortSignal): Promise<string>;
+  /** The model's file as it lies there now, downloaded and checked if need be. Throws MODEL_UNAVAILABLE with the reason. */
+  file(model: ModelConfig, signal: AbortSignal): Promise<ModelFile>;
+}
+
+export interface ModelFile {
+  readonly path: string;
+  readonly version: string;
 }
 
 export interface ModelSourceOptions {
@@ -66,21 +71,21 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
     return path;
   }
 
-  async function check(model: ModelConfig, path: string): Promise<void> {
-    const version = await fileVersion(path);
+  async function check(model: ModelConfig, { path, version }: ModelFile): Promise<void> {
     if (model.sha256 === undefined) return;
     const sum = await sumOf(path, version);
     if (sum !== model.sha256.toLowerCase()) throw new Error(`${path} has the SHA-256 ${sum}, not ${model.sha256}`);
   }
 
   return {
-    async path(model, signal) {
+    async file(model, signal) {
       let path = options.modelsDirectory;
       try {
         path = await locate(model, signal);
-        await check(model, path);
+        const file = { path, version: await fileVersion(path) };
+        await check(model, file);
         report.well(model.name);
-        return path;
+        return file;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         const reason = error instanceof Error ? error.message : String(error);

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createModelSources } from '../../src/inference/model-source.ts';
+import type { ModelConfig } from '../../src/inference/model-config.ts';
+import { createModelSources, type ModelSources } from '../../src/inference/model-source.ts';
 import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
 import { waitFor } from '../kit/wait-for.ts';
@@ -64,11 +65,13 @@ describe.skipIf(model === undefined)('model sources', () => {
       log: (_level, message) => log.push(message),
     });
 
+  const pathOf = async (sources: ModelSources, config: ModelConfig) => (await sources.file(config, signal)).path;
+
   it('downloads a model, says how far it is, and checks its SHA-256', async () => {
     const log: string[] = [];
-    const path = await open('http', log).path(
+    const path = await pathOf(
+      open('http', log),
       modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: sumOf(content) }),
-      signal,
     );
     expect((await readFile(path)).equals(content)).toBe(true);
     expect(log[0]).toContain(`fetching ${base}/some/tiny.gguf`);
@@ -77,27 +80,25 @@ describe.skipIf(model === undefined)('model sources', () => {
 
   it('needs no network for what it fetched before', async () => {
     const config = modelConfig(model!, { source: `${base}/some/tiny.gguf` });
-    const first = await open('again').path(config, signal);
+    const first = await pathOf(open('again'), config);
     const before = requested.length;
-    expect(await open('again').path(config, signal)).toBe(first);
+    expect(await pathOf(open('again'), config)).toBe(first);
     expect(requested.length).toBe(before);
     await rm(first);
-    expect(await open('again').path(config, signal)).toBe(first);
+    expect(await pathOf(open('again'), config)).toBe(first);
   });
 
   it('fetches a file anew that was deleted because it was the wrong one', async () => {
     const sources = open('deleted');
     const wrong = modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: 'f'.repeat(64) });
-    await expect(sources.path(wrong, signal)).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    await expect(pathOf(sources, wrong)).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
     await rm(join(directory, 'deleted', 'tiny.gguf'));
-    expect((await readFile(await sources.path({ ...wrong, sha256: sumOf(content) }, signal))).equals(content)).toBe(
-      true,
-    );
+    expect((await readFile(await pathOf(sources, { ...wrong, sha256: sumOf(content) }))).equals(content)).toBe(true);
   });
 
   it('refuses a download with another SHA-256', async () => {
     const config = modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: 'f'.repeat(64) });
-    await expect(open('sum').path(config, signal)).rejects.toMatchObject({
+    await expect(pathOf(open('sum'), config)).rejects.toMatchObject({
       code: 'MODEL_UNAVAILABLE',
       message: expect.stringMatching(/^The model starter cannot be read: [^/]*tiny\.gguf has the SHA-256 /u),
     });
@@ -105,14 +106,14 @@ describe.skipIf(model === undefined)('model sources', () => {
 
   it('downloads from Hugging Face by user, repository and file', async () => {
     const config = modelConfig(model!, { source: 'hf:someone/something/tiny.gguf' });
-    const path = await open('hf').path(config, signal);
+    const path = await pathOf(open('hf'), config);
     expect((await readFile(path)).equals(content)).toBe(true);
     expect(requested.some((line) => line.includes('/someone/something/resolve/main/tiny.gguf'))).toBe(true);
   });
 
   it('says what is wrong with a source that is not there', async () => {
     for (const source of [`${base}/missing.gguf`, 'http://127.0.0.1:9/tiny.gguf', 'file:nowhere.gguf']) {
-      const failure = open('missing').path(modelConfig(model!, { source }), signal);
+      const failure = pathOf(open('missing'), modelConfig(model!, { source }));
       await expect(failure).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
     }
   });

@@ -4,6 +4,7 @@ import type { ModelFacts, PromptInput, TokenizedPrompt } from '../../contracts/i
 import { compiledFile } from '../../lib/compiled-file.ts';
 import { abortable, type Settle } from '../abortable.ts';
 import { type Child, type Environment, startChild } from '../child-process.ts';
+import type { ModelFile } from '../model-source.ts';
 import type { FromTokenizer, Log, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
 import { createReportOnce } from '../report-once.ts';
 import { withoutFolders } from '../without-folders.ts';
@@ -12,7 +13,7 @@ export type UntokenizedPrompt = Exclude<PromptInput, { readonly type: 'tokens' }
 
 export interface TokenizerModelRef {
   readonly name: string;
-  readonly path: string;
+  readonly file: ModelFile;
   readonly contextSize: number;
 }
 
@@ -22,13 +23,16 @@ export interface TokenizerClient extends AsyncDisposable {
   tokenize(model: TokenizerModelRef, input: UntokenizedPrompt, signal?: AbortSignal): Promise<TokenizedPrompt>;
 }
 
-export interface TokenizerClientOptions {
+export interface TokenizerProcessOptions {
   readonly environment: Environment;
   readonly hangSeconds: number;
   readonly log: Log;
   /** A file whose opening killed the process is not opened again for so long. */
   readonly reopenSeconds: number;
-  opened(path: string, facts: ModelFacts): void;
+}
+
+export interface TokenizerClientOptions extends TokenizerProcessOptions {
+  opened(file: ModelFile, facts: ModelFacts): void;
   unreadable(path: string, message: string): void;
 }
 
@@ -64,7 +68,7 @@ export function createTokenizerClient(
           case 'opened':
             opening.delete(message.modelPath);
             report.well(message.modelPath);
-            options.opened(message.modelPath, message.facts);
+            options.opened({ path: message.modelPath, version: message.fileVersion }, message.facts);
             return;
           case 'tokens':
             take(message.requestId)?.resolve({ tokens: message.tokens });
@@ -72,9 +76,9 @@ export function createTokenizerClient(
           case 'refused': {
             const request = take(message.requestId);
             if (request === undefined) return;
-            opening.delete(request.model.path);
+            opening.delete(request.model.file.path);
             if (message.refusal.reason === 'unreadable') {
-              unreadable(request.model.path, message.refusal.message);
+              unreadable(request.model.file.path, message.refusal.message);
             }
             request.reject(refusalError(request.model, message.refusal));
             return;
@@ -120,7 +124,7 @@ export function createTokenizerClient(
     },
 
     tokenize(model, input, signal) {
-      const blocked = deadly.get(model.path);
+      const blocked = deadly.get(model.file.path);
       if (blocked !== undefined && Date.now() < blocked.until) {
         return Promise.reject(refusalError(model, { reason: 'unreadable', message: blocked.message }));
       }
@@ -132,7 +136,8 @@ export function createTokenizerClient(
         child.send({
           type: 'tokenize',
           requestId,
-          modelPath: model.path,
+          modelPath: model.file.path,
+          fileVersion: model.file.version,
           contextSize: model.contextSize,
           input: toWire(input),
         });
@@ -173,7 +178,7 @@ function refusalError(model: TokenizerModelRef, refusal: TokenizerRefusal): Doma
     case 'unreadable':
       return new DomainError(
         'MODEL_UNAVAILABLE',
-        `The model ${model.name} cannot be read: ${shownReason(model.path, refusal.message)}.`,
+        `The model ${model.name} cannot be read: ${shownReason(model.file.path, refusal.message)}.`,
         { retryAfterSeconds: 5 },
       );
     case 'failed':

@@ -3,7 +3,8 @@ import type { FromTokenizer, ToTokenizer } from '../../../../src/inference/proto
 import { createTokenizerClient } from '../../../../src/inference/tokenizer/client.ts';
 import { createFakeChildren } from '../fixtures/fake-children.ts';
 
-const model = { name: 'm', path: '/models/m.gguf', contextSize: 8 };
+const file = { path: '/models/m.gguf', version: '1' };
+const model = { name: 'm', file, contextSize: 8 };
 
 function open() {
   const children = createFakeChildren<ToTokenizer, FromTokenizer>();
@@ -27,11 +28,11 @@ test('a file that turns out unreadable when who asked has left is known as such,
   const { unreadable, tokenize, tokenizer } = open();
   const leaving = new AbortController();
   const left = tokenize(leaving.signal);
-  tokenizer().say({ type: 'opening', modelPath: model.path });
+  tokenizer().say({ type: 'opening', modelPath: file.path });
   leaving.abort(new Error('gone'));
   await expect(left).rejects.toThrow('gone');
   tokenizer().say({ type: 'refused', requestId: 1, refusal: { reason: 'unreadable', message: 'bad magic' } });
-  expect(unreadable).toEqual([`${model.path} m.gguf: bad magic`]);
+  expect(unreadable).toEqual([`${file.path} m.gguf: bad magic`]);
   tokenizer().end('died of SIGKILL');
   const again = tokenize();
   tokenizer().say({ type: 'tokens', requestId: 2, tokens: [1] });
