@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { messageOf } from '../lib/message-of.ts';
 import type { FromAnyChild, Log } from './protocol.ts';
 
 export interface ChildOptions<In> {
@@ -156,7 +157,7 @@ function forkChild({ file, execArgv = [], environment }: ChildOptions<never>): C
 /** It ends as soon as its host can know of it. */
 function childThatNeverWas<Out>(ended: (reason: string) => void, failure: Promise<unknown>): Child<Out> {
   const gone = failure.then((error) => {
-    ended(`could not be started: ${error instanceof Error ? error.message : String(error)}`);
+    ended(`could not be started: ${messageOf(error)}`);
   });
   return { pid: undefined, send() {}, kill() {}, [Symbol.asyncDispose]: () => gone };
 }

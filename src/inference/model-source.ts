@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DomainError } from '../contracts/errors.ts';
+import { messageOf } from '../lib/message-of.ts';
 import { createFetchedFiles } from './fetched-files.ts';
 import { createFileSums } from './file-sums.ts';
 import { fileVersion } from './file-version.ts';
@@ -88,7 +89,7 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
         return file;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         report.wrong(model.name, `model ${model.name} cannot be read: ${reason}`);
         const shown = withoutFolders(reason, options.modelsDirectory, dirname(path));
         throw new DomainError('MODEL_UNAVAILABLE', `The model ${model.name} cannot be read: ${shown}.`, {

@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { DomainError } from '../contracts/errors.ts';
 import type { EngineFacts, PoolChange } from '../contracts/pool.ts';
 import { compiledFile } from '../lib/compiled-file.ts';
+import { messageOf } from '../lib/message-of.ts';
 import { abortable, type Settle } from './abortable.ts';
 import { type Child, type Environment, startChild } from './child-process.ts';
 import { createCircuit } from './circuit.ts';
@@ -95,7 +96,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
       settings = withoutDeadlyGpu(await options.settings(disposing.signal));
     } catch (error) {
       if (ownTurn !== turn) return;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       log('error', `${label}: ${message}`);
       giveUp('file', message, timing.reloadSeconds);
       return;

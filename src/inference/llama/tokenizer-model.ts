@@ -8,6 +8,7 @@ import {
   type Token,
 } from 'node-llama-cpp';
 import type { ModelFacts } from '../../contracts/inference.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import type { Log, TokenizerInput, TokenizerRefusal, TokenizerRequest } from '../protocol.ts';
 import { type ChatTemplate, createChatTemplate, type TemplateMessage } from '../tokenizer/chat-template.ts';
 import { attentionFacts } from './attention-facts.ts';
@@ -181,8 +182,4 @@ function withBeginning(model: LlamaModel, tokens: Token[]): Token[] {
   const { bos, shouldPrependBosToken } = model.tokens;
   if (!shouldPrependBosToken || bos === null || tokens[0] === bos) return tokens;
   return [bos, ...tokens];
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
