@@ -1,7 +1,6 @@
-export interface Settle<T> {
-  resolve(value: T): void;
-  reject(error: unknown): void;
-}
+import type { Settle } from '../lib/settle.ts';
+
+export type { Settle };
 
 /**
  * A promise for something that somebody else settles, which also rejects with the signal's reason. What `wait` returns is called
