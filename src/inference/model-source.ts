@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { DomainError } from '../contracts/errors.ts';
 import { messageOf } from '../lib/message-of.ts';
+import { modelUnreadable } from './failures.ts';
 import { createFetchedFiles } from './fetched-files.ts';
 import { createFileSums } from './file-sums.ts';
 import { fileVersion } from './file-version.ts';
@@ -92,9 +92,7 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
         const reason = messageOf(error);
         report.wrong(model.name, `model ${model.name} cannot be read: ${reason}`);
         const shown = withoutFolders(reason, options.modelsDirectory, dirname(path));
-        throw new DomainError('MODEL_UNAVAILABLE', `The model ${model.name} cannot be read: ${shown}.`, {
-          retryAfterSeconds: 5,
-        });
+        throw modelUnreadable(model.name, shown);
       }
     },
   };

@@ -6,6 +6,7 @@ import { messageOf } from '../lib/message-of.ts';
 import { abortable, type Settle } from './abortable.ts';
 import { type Child, type Environment, startChild } from './child-process.ts';
 import { createCircuit } from './circuit.ts';
+import { engineCrashed, engineStopped, modelUnavailable } from './failures.ts';
 import type { ChoiceEvents, ChoiceWork } from './generate-choices.ts';
 import type { PoolTiming } from './pool-timing.ts';
 import type { EngineSettings, FromEngine, Log, ToEngine } from './protocol.ts';
@@ -179,7 +180,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
     } else {
       restarts += 1;
       enter({ type: 'crashed' }, 'restart');
-      rejectWaiters(unavailable(`the engine ${how}`, 1));
+      rejectWaiters(modelUnavailable(`the engine ${how}`, 1));
       restart = setTimeout(() => void load(), verdict.afterSeconds * 1000);
       restart.unref();
     }
@@ -188,7 +189,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
 
   function giveUp(because: 'file' | 'crashes', message: string, seconds: number): void {
     enter({ type: 'broken', because, message, retryAt: Date.now() + seconds * 1000 });
-    rejectWaiters(unavailable(message, seconds));
+    rejectWaiters(modelUnavailable(message, seconds));
   }
 
   function failRequest(requestId: number, error: Error): void {
@@ -232,7 +233,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
       if (signal.aborted) return Promise.reject(signal.reason);
       if (state.type === 'ready') return Promise.resolve();
       if (state.type === 'broken' && Date.now() < state.retryAt) {
-        return Promise.reject(unavailable(state.message, Math.ceil((state.retryAt - Date.now()) / 1000)));
+        return Promise.reject(modelUnavailable(state.message, (state.retryAt - Date.now()) / 1000));
       }
       if (state.type === 'unloaded' || state.type === 'broken') void load();
       return abortable<void>(signal, (waiter) => {
@@ -270,7 +271,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
       turn += 1;
       disposing.abort();
       clearTimeout(restart);
-      const error = new DomainError('MODEL_UNAVAILABLE', 'The engine was stopped.', { retryAfterSeconds: 1 });
+      const error = engineStopped();
       rejectWaiters(error);
       for (const requestId of [...requests.keys()]) failRequest(requestId, error);
       await child?.[Symbol.asyncDispose]();
@@ -283,16 +284,4 @@ const throughputWindowSeconds = 10;
 function describeFacts({ device, gpuLayers, layers, threads }: EngineFacts): string {
   const where = gpuLayers > 0 ? `${gpuLayers} of ${layers} layers on ${device}` : 'on the CPU';
   return `ready ${where} with ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-}
-
-function engineCrashed(): DomainError {
-  return new DomainError('ENGINE_CRASHED', 'The engine that ran this request stopped unexpectedly.', {
-    retryAfterSeconds: 1,
-  });
-}
-
-function unavailable(message: string, retryAfterSeconds: number): DomainError {
-  return new DomainError('MODEL_UNAVAILABLE', `The model is not available: ${message}.`, {
-    retryAfterSeconds: Math.max(1, Math.ceil(retryAfterSeconds)),
-  });
 }

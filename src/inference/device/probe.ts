@@ -50,6 +50,6 @@ export async function probeDevice(
 }
 
 function notStarted(reason: string): DomainError {
-  const message = `The GPUs cannot be looked at: the process for that ${reason}. Try again in 1 s.`;
+  const message = `The GPUs cannot be looked at: the process for that ${reason}.`;
   return new DomainError('MODEL_UNAVAILABLE', message, { retryAfterSeconds: 1 });
 }

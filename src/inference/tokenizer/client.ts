@@ -4,6 +4,14 @@ import type { ModelFacts, PromptInput, TokenizedPrompt } from '../../contracts/i
 import { compiledFile } from '../../lib/compiled-file.ts';
 import { abortable, type Settle } from '../abortable.ts';
 import { type Child, type Environment, startChild } from '../child-process.ts';
+import {
+  messagesRefused,
+  modelUnreadable,
+  noChatTemplate,
+  promptTooLong,
+  tokenizerCrashed,
+  tokenizerStopped,
+} from '../failures.ts';
 import type { ModelFile } from '../model-source.ts';
 import type { FromTokenizer, Log, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
 import { createReportOnce } from '../report-once.ts';
@@ -97,7 +105,7 @@ export function createTokenizerClient(
           unreadable(path, message);
         }
         opening.clear();
-        rejectAll('The tokenizer stopped unexpectedly.');
+        rejectAll(tokenizerCrashed());
       },
     });
   }
@@ -113,8 +121,7 @@ export function createTokenizerClient(
     return request;
   }
 
-  function rejectAll(message: string): void {
-    const error = new DomainError('MODEL_UNAVAILABLE', message, { retryAfterSeconds: 1 });
+  function rejectAll(error: DomainError): void {
     for (const requestId of [...pending.keys()]) take(requestId)?.reject(error);
   }
 
@@ -128,7 +135,7 @@ export function createTokenizerClient(
       if (blocked !== undefined && Date.now() < blocked.until) {
         return Promise.reject(refusalError(model, { reason: 'unreadable', message: blocked.message }));
       }
-      if (disposed) return Promise.reject(new DomainError('MODEL_UNAVAILABLE', 'The tokenizer was stopped.'));
+      if (disposed) return Promise.reject(tokenizerStopped());
       return abortable<TokenizedPrompt>(signal, (settle) => {
         const requestId = ++lastRequestId;
         pending.set(requestId, { model, ...settle });
@@ -148,7 +155,7 @@ export function createTokenizerClient(
 
     async [Symbol.asyncDispose]() {
       disposed = true;
-      rejectAll('The tokenizer was stopped.');
+      rejectAll(tokenizerStopped());
       await child?.[Symbol.asyncDispose]();
     },
   };
@@ -166,21 +173,13 @@ function toWire(input: UntokenizedPrompt) {
 function refusalError(model: TokenizerModelRef, refusal: TokenizerRefusal): DomainError {
   switch (refusal.reason) {
     case 'too-long':
-      return new DomainError(
-        'CONTEXT_LENGTH_EXCEEDED',
-        `The prompt has at least ${refusal.atLeastTokens} tokens; ${model.name} holds ${model.contextSize}.`,
-        { promptTokens: refusal.atLeastTokens, contextSize: model.contextSize },
-      );
+      return promptTooLong(model.name, refusal.atLeastTokens, model.contextSize);
     case 'no-template':
-      return invalidMessages(`The model ${model.name} has no chat template: use \`prompt\` instead of \`messages\`.`);
+      return noChatTemplate(model.name);
     case 'template':
-      return invalidMessages(`The chat template of ${model.name} refuses these messages: ${refusal.message}`);
+      return messagesRefused(`The chat template of ${model.name} refuses these messages: ${refusal.message}`);
     case 'unreadable':
-      return new DomainError(
-        'MODEL_UNAVAILABLE',
-        `The model ${model.name} cannot be read: ${shownReason(model.file.path, refusal.message)}.`,
-        { retryAfterSeconds: 5 },
-      );
+      return modelUnreadable(model.name, shownReason(model.file.path, refusal.message));
     case 'failed':
       return new DomainError('INTERNAL', `The prompt could not be tokenised: ${refusal.message}`);
     default:
@@ -190,8 +189,4 @@ function refusalError(model: TokenizerModelRef, refusal: TokenizerRefusal): Doma
 
 function shownReason(path: string, reason: string): string {
   return withoutFolders(`${path}: ${reason}`, dirname(path));
-}
-
-function invalidMessages(message: string): DomainError {
-  return new DomainError('INVALID_INPUT', message, { issues: [{ path: ['messages'], code: 'template', message }] });
 }

@@ -38,3 +38,9 @@ test('a file that turns out unreadable when who asked has left is known as such,
   tokenizer().say({ type: 'tokens', requestId: 2, tokens: [1] });
   expect(await again).toEqual({ tokens: [1] });
 });
+
+test('a request to a tokenizer that was stopped may be made again', async () => {
+  const { client, tokenize } = open();
+  await client[Symbol.asyncDispose]();
+  await expect(tokenize()).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE', facts: { retryAfterSeconds: 1 } });
+});
