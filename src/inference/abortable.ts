@@ -1,7 +1,4 @@
-export interface Settle<T> {
-  resolve(value: T): void;
-  reject(error: unknown): void;
-}
+import type { Settle } from '../lib/settle.ts';
 
 /**
  * A promise for something that somebody else settles, which also rejects with the signal's reason. What `wait` returns is called
@@ -26,5 +23,13 @@ export function abortable<T>(signal: AbortSignal | undefined, wait: (settle: Set
         reject(error);
       },
     });
+  });
+}
+
+/** The outcome of work that goes on, for others, when the signal aborts: only this wait ends then. */
+export function untilAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  return abortable(signal, ({ resolve, reject }) => {
+    work().then(resolve, reject);
+    return () => {};
   });
 }

@@ -1,6 +1,8 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { messageOf } from '../lib/message-of.ts';
 import type { FromAnyChild, Log } from './protocol.ts';
 
 export interface ChildOptions<In> {
@@ -35,17 +37,24 @@ const beatsPerHang = 4;
 const patienceWithStarting = 6;
 const longestDrainMilliseconds = 300;
 
-/** A process of ours behind a typed channel: its noise goes to the log, its hanging and its death are noticed. */
+/**
+ * A process of ours behind a typed channel: its noise goes to the log, its hanging and its death are noticed. One that cannot be
+ * started (no memory, no more processes or files) has no process id and ends right away.
+ */
 export function startChild<Out extends { type: string }, In extends { type: string }>(
   options: ChildOptions<In>,
 ): Child<Out> {
-  const { file, execArgv = [], label, log } = options;
-  const child = fork(file, [String(process.pid)], {
-    execArgv: [...execArgv],
-    env: { ...childEnvironment(options.environment), UV_THREADPOOL_SIZE: '1' },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    serialization: 'json',
-  });
+  const { label, log } = options;
+  let child: ChildProcess;
+  try {
+    child = forkChild(options);
+  } catch (error) {
+    return childThatNeverWas(options.ended, Promise.resolve(error));
+  }
+  if (child.pid === undefined) {
+    const failure = once(child, 'error').then(([error]: unknown[]) => error);
+    return childThatNeverWas(options.ended, failure);
+  }
   let killedBecause: string | undefined;
 
   const gone = new Promise<void>((resolve) => {
@@ -66,9 +75,7 @@ export function startChild<Out extends { type: string }, In extends { type: stri
       child.on('disconnect', () => end(reason));
       setTimeout(end, longestDrainMilliseconds, reason).unref();
     });
-    child.on('error', (error) => {
-      if (child.pid === undefined) end(`could not be started: ${error.message}`);
-    });
+    child.on('error', ignoreTheUnreachable);
   });
 
   // Counted in beats, not in time, so that a stall of this process is not blamed on the child.
@@ -122,7 +129,7 @@ export function startChild<Out extends { type: string }, In extends { type: stri
   function flush(): void {
     const messages = outgoing;
     outgoing = [];
-    if (child.connected) child.send(messages as never, ignoreClosedChannel);
+    if (child.connected) child.send(messages as never, ignoreTheUnreachable);
   }
 
   return {
@@ -138,11 +145,28 @@ export function startChild<Out extends { type: string }, In extends { type: stri
   };
 }
 
+function forkChild({ file, execArgv = [], environment }: ChildOptions<never>): ChildProcess {
+  return fork(file, [String(process.pid)], {
+    execArgv: [...execArgv],
+    env: { ...childEnvironment(environment), UV_THREADPOOL_SIZE: '1' },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    serialization: 'json',
+  });
+}
+
+/** It ends as soon as its host can know of it. */
+function childThatNeverWas<Out>(ended: (reason: string) => void, failure: Promise<unknown>): Child<Out> {
+  const gone = failure.then((error) => {
+    ended(`could not be started: ${messageOf(error)}`);
+  });
+  return { pid: undefined, send() {}, kill() {}, [Symbol.asyncDispose]: () => gone };
+}
+
 function isFromAnyChild(message: { readonly type: string }): message is FromAnyChild {
   return message.type === 'pong' || message.type === 'log';
 }
 
-function ignoreClosedChannel(): void {
+function ignoreTheUnreachable(): void {
   // The exit that follows is what counts.
 }
 

@@ -1,20 +1,21 @@
 import { DomainError } from '../contracts/errors.ts';
-import type { Inference, ModelFacts, Slot } from '../contracts/inference.ts';
+import type { Inference, Slot } from '../contracts/inference.ts';
 import type { PoolChange } from '../contracts/pool.ts';
 import { createListeners } from '../lib/listeners.ts';
+import { retryWithBackoff } from '../lib/retry.ts';
 import type { Environment } from './child-process.ts';
 import { createDevices } from './device/devices.ts';
 import { type MemoryBudget, readMemoryBudget } from './memory-budget.ts';
 import { claimMemory } from './memory-claim.ts';
 import { replicaBytes } from './memory-need.ts';
 import type { ModelConfig } from './model-config.ts';
+import { createModelFiles } from './model-files.ts';
 import { createModelHost, type ModelHost } from './model-host.ts';
 import { createModelSources } from './model-source.ts';
 import { defaultTiming, type PoolTiming } from './pool-timing.ts';
 import type { Log } from './protocol.ts';
 import { requireTokens } from './require-tokens.ts';
 import { createResidency } from './residency.ts';
-import { createTokenizerClient, type TokenizerModelRef } from './tokenizer/client.ts';
 import { threadsPerEngine, usableCores } from './usable-cores.ts';
 
 export interface InferenceOptions {
@@ -48,10 +49,13 @@ export function createInference(options: InferenceOptions): LocalInference {
   const timing = { ...defaultTiming, ...options.timing };
   const { environment, log } = options;
   const disposing = new AbortController();
-  const sources = createModelSources(options);
+  const files = createModelFiles(createModelSources(options), {
+    environment,
+    log,
+    hangSeconds: timing.hangSeconds,
+    reopenSeconds: timing.pauseSeconds,
+  });
   const hosts = new Map<string, ModelHost>();
-  const hostsByPath = new Map<string, Set<ModelHost>>();
-  const factsByPath = new Map<string, ModelFacts>();
   const watchers = createListeners<PoolChange>();
 
   const engines = options.models.reduce((sum, { replicas }) => sum + replicas, 0);
@@ -59,18 +63,29 @@ export function createInference(options: InferenceOptions): LocalInference {
   let readingBudget: Promise<MemoryBudget> | undefined;
   let budgetBytes: number | null = null;
   async function budget(): Promise<MemoryBudget> {
-    readingBudget ??= readMemoryBudget({
-      configuredBytes: options.memoryBytes,
-      dealt: devices.dealt,
-      anyGpu: devices.any,
-      device: devices.look,
-    });
+    if (readingBudget === undefined) {
+      readingBudget = readMemoryBudget({
+        configuredBytes: options.memoryBytes,
+        dealt: devices.dealt,
+        anyGpu: devices.any,
+        device: devices.look,
+      });
+      readingBudget.catch(() => {
+        readingBudget = undefined;
+      });
+    }
     const read = await readingBudget;
     budgetBytes = read.bytes;
     return read;
   }
 
-  const residency = createResidency({ capacities: async () => (await budget()).capacities });
+  const residency = createResidency({
+    // Asked once: what fails is told by the claims, which need the budget as well.
+    capacities: async () => {
+      const read = await retryWithBackoff(budget, { signal: disposing.signal, shouldRetry: () => true });
+      return read.capacities;
+    },
+  });
   const autoThreads = threadsPerEngine(usableCores(), engines);
   for (const config of options.models) {
     hosts.set(
@@ -83,57 +98,20 @@ export function createInference(options: InferenceOptions): LocalInference {
         autoThreads,
         residency,
         async claim() {
-          const facts = await factsOf(hostOf(config.name));
+          const facts = await files.facts(hostOf(config.name));
           return claimMemory(config, replicaBytes(facts, config), await budget());
         },
         device: devices.look,
-        path: (signal) => sources.path(config, signal),
+        path: (signal) => files.forEngine(hostOf(config.name), signal),
         changed: watchers.emit,
       }),
     );
-  }
-
-  const tokenizer = createTokenizerClient({
-    environment,
-    log,
-    hangSeconds: timing.hangSeconds,
-    reopenSeconds: timing.pauseSeconds,
-    opened(path, facts) {
-      factsByPath.set(path, facts);
-      eachHost(path, (host) => host.fileOpened(facts));
-    },
-    unreadable: (path, message) => eachHost(path, (host) => host.fileUnreadable(message)),
-  });
-
-  function eachHost(path: string, act: (host: ModelHost) => void): void {
-    for (const host of hostsByPath.get(path) ?? []) act(host);
   }
 
   function hostOf(model: string): ModelHost {
     const host = hosts.get(model);
     if (host === undefined) throw new DomainError('MODEL_NOT_FOUND', `There is no model "${model}".`);
     return host;
-  }
-
-  async function tokenizerModel(host: ModelHost): Promise<TokenizerModelRef> {
-    let path: string;
-    try {
-      path = await sources.path(host.config, disposing.signal);
-    } catch (error) {
-      host.fileUnreadable(error instanceof Error ? error.message : String(error));
-      throw error;
-    }
-    const sharing = hostsByPath.get(path) ?? new Set();
-    hostsByPath.set(path, sharing.add(host));
-    const facts = factsByPath.get(path);
-    if (facts !== undefined) host.fileOpened(facts);
-    return { name: host.config.name, path, contextSize: host.config.contextSize };
-  }
-
-  async function factsOf(host: ModelHost, signal = disposing.signal): Promise<ModelFacts> {
-    const model = await tokenizerModel(host);
-    if (!factsByPath.has(model.path)) await tokenizer.tokenize(model, { type: 'text', text: '' }, signal);
-    return factsByPath.get(model.path)!;
   }
 
   async function loadAtStart(host: ModelHost, signal: AbortSignal): Promise<void> {
@@ -151,8 +129,8 @@ export function createInference(options: InferenceOptions): LocalInference {
 
     async tokenize(model, input, signal) {
       const host = hostOf(model);
-      if (input.type !== 'tokens') return tokenizer.tokenize(await tokenizerModel(host), input, signal);
-      const { vocabularySize } = await factsOf(host, signal);
+      if (input.type !== 'tokens') return files.tokenize(host, input, signal);
+      const { vocabularySize } = await files.facts(host, signal);
       return { tokens: requireTokens(input.tokens, vocabularySize, model) };
     },
 
@@ -187,13 +165,13 @@ export function createInference(options: InferenceOptions): LocalInference {
 
     processIds: () => ({
       engines: [...hosts.values()].flatMap((host) => host.engineProcessIds()),
-      tokenizer: tokenizer.pid,
+      tokenizer: files.tokenizerPid,
     }),
 
     async [Symbol.asyncDispose]() {
       disposing.abort();
       residency[Symbol.dispose]();
-      await Promise.all([...hosts.values(), tokenizer].map((part) => part[Symbol.asyncDispose]()));
+      await Promise.all([...hosts.values(), files, devices].map((part) => part[Symbol.asyncDispose]()));
     },
   };
 }

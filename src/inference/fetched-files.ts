@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { versionOf } from './file-version.ts';
 
 /** Remembers which file came from which source, so that a model that was fetched once needs no network again. */
 export interface FetchedFiles {
@@ -12,9 +13,14 @@ const indexName = 'fetched.json';
 export function createFetchedFiles(directory: string): FetchedFiles {
   const indexPath = join(directory, indexName);
 
+  let known: { readonly version: string; readonly paths: Record<string, string> } | undefined;
+
+  /** Other processes may write it, too. */
   function read(): Record<string, string> {
     try {
-      return JSON.parse(readFileSync(indexPath, 'utf8')) as Record<string, string>;
+      const version = versionOf(statSync(indexPath));
+      if (known?.version !== version) known = { version, paths: JSON.parse(readFileSync(indexPath, 'utf8')) };
+      return known.paths;
     } catch {
       return {};
     }

@@ -1,18 +1,23 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { DomainError } from '../contracts/errors.ts';
+import { messageOf } from '../lib/message-of.ts';
+import { modelUnreadable } from './failures.ts';
 import { createFetchedFiles } from './fetched-files.ts';
+import { createFileSums } from './file-sums.ts';
+import { fileVersion } from './file-version.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { Log } from './protocol.ts';
 import { createReportOnce } from './report-once.ts';
 import { withoutFolders } from './without-folders.ts';
 
 export interface ModelSources {
-  /** The path of the model's file, downloaded and checked if need be. Throws MODEL_UNAVAILABLE with the reason. */
-  path(model: ModelConfig, signal: AbortSignal): Promise<string>;
+  /** The model's file as it lies there now, downloaded and checked if need be. Throws MODEL_UNAVAILABLE with the reason. */
+  file(model: ModelConfig, signal: AbortSignal): Promise<ModelFile>;
+}
+
+export interface ModelFile {
+  readonly path: string;
+  readonly version: string;
 }
 
 export interface ModelSourceOptions {
@@ -25,8 +30,9 @@ export interface ModelSourceOptions {
 }
 
 export function createModelSources(options: ModelSourceOptions): ModelSources {
+  /** Those that run, by source. */
   const downloads = new Map<string, Promise<string>>();
-  const checked = new Map<string, string>();
+  const sumOf = createFileSums();
   const fetched = createFetchedFiles(options.modelsDirectory);
   const report = createReportOnce(options.log);
 
@@ -37,9 +43,8 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
     if (present !== undefined) return present;
     let download = downloads.get(source);
     if (download === undefined) {
-      download = fetchModel(model, signal);
+      download = fetchModel(model, signal).finally(() => downloads.delete(source));
       downloads.set(source, download);
-      download.catch(() => downloads.delete(source));
     }
     return download;
   }
@@ -67,35 +72,27 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
     return path;
   }
 
-  async function check(model: ModelConfig, path: string): Promise<void> {
-    const { size, mtimeMs } = await stat(path);
+  async function check(model: ModelConfig, { path, version }: ModelFile): Promise<void> {
     if (model.sha256 === undefined) return;
-    const version = `${size} ${mtimeMs}`;
-    if (checked.get(path) !== version) {
-      const hash = createHash('sha256');
-      await pipeline(createReadStream(path), hash);
-      const sum = hash.digest('hex');
-      if (sum !== model.sha256.toLowerCase()) throw new Error(`${path} has the SHA-256 ${sum}, not ${model.sha256}`);
-      checked.set(path, version);
-    }
+    const sum = await sumOf(path, version);
+    if (sum !== model.sha256.toLowerCase()) throw new Error(`${path} has the SHA-256 ${sum}, not ${model.sha256}`);
   }
 
   return {
-    async path(model, signal) {
+    async file(model, signal) {
       let path = options.modelsDirectory;
       try {
         path = await locate(model, signal);
-        await check(model, path);
+        const file = { path, version: await fileVersion(path) };
+        await check(model, file);
         report.well(model.name);
-        return path;
+        return file;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         report.wrong(model.name, `model ${model.name} cannot be read: ${reason}`);
         const shown = withoutFolders(reason, options.modelsDirectory, dirname(path));
-        throw new DomainError('MODEL_UNAVAILABLE', `The model ${model.name} cannot be read: ${shown}.`, {
-          retryAfterSeconds: 5,
-        });
+        throw modelUnreadable(model.name, shown);
       }
     },
   };

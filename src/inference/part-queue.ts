@@ -1,5 +1,6 @@
 import type { InferencePart } from '../contracts/inference.ts';
 import { mergeChoices } from '../lib/merge-choices.ts';
+import { createPullIterator } from '../lib/pull-iterator.ts';
 
 /**
  * Parts on their way to the one who iterates. Deltas that were not fetched yet are merged, so that a slow consumer costs no
@@ -15,51 +16,22 @@ export interface PartQueue {
 export function createPartQueue(onLeave: () => void): PartQueue {
   const items: InferencePart[] = [];
   let outcome: { readonly type: 'ended' } | { readonly type: 'failed'; readonly error: unknown } | undefined;
-  let waiting: PromiseWithHandlers | undefined;
 
-  function settle(): IteratorResult<InferencePart> | undefined {
-    const part = items.shift();
-    if (part !== undefined) return { done: false, value: part };
-    if (outcome === undefined) return undefined;
-    if (outcome.type === 'ended') return { done: true, value: undefined };
-    const { error } = outcome;
-    outcome = { type: 'ended' };
-    throw error;
-  }
-
-  function wake(): void {
-    if (waiting === undefined) return;
-    const { resolve, reject } = waiting;
-    try {
-      const result = settle();
-      if (result === undefined) return;
-      waiting = undefined;
-      resolve(result);
-    } catch (error) {
-      waiting = undefined;
-      reject(error);
-    }
-  }
-
-  function leave(): Promise<IteratorResult<InferencePart>> {
-    const running = outcome === undefined;
-    items.length = 0;
-    outcome = { type: 'ended' };
-    wake();
-    if (running) onLeave();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  const iterator: AsyncIterableIterator<InferencePart> = {
-    next: () =>
-      new Promise((resolve, reject) => {
-        waiting = { resolve, reject };
-        wake();
-      }),
-    return: leave,
-    throw: (error) => leave().then(() => Promise.reject(error)),
-    [Symbol.asyncIterator]: () => iterator,
-  };
+  const { iterator, wake } = createPullIterator<InferencePart>({
+    take() {
+      const part = items.shift();
+      if (part === undefined && outcome?.type === 'failed') throw outcome.error;
+      return part;
+    },
+    isOver: () => items.length === 0 && outcome?.type === 'ended',
+    onWait() {},
+    onEnd() {
+      const hasLeft = outcome === undefined;
+      items.length = 0;
+      outcome ??= { type: 'ended' };
+      if (hasLeft) onLeave();
+    },
+  });
 
   return {
     parts: iterator,
@@ -80,9 +52,4 @@ export function createPartQueue(onLeave: () => void): PartQueue {
       wake();
     },
   };
-}
-
-interface PromiseWithHandlers {
-  readonly resolve: (result: IteratorResult<InferencePart>) => void;
-  readonly reject: (error: unknown) => void;
 }

@@ -77,6 +77,8 @@ export type ToTokenizer =
 
 export interface TokenizerRequest {
   readonly modelPath: string;
+  /** A file that is open in another version is opened anew. */
+  readonly fileVersion: string;
   readonly contextSize: number;
   readonly input: TokenizerInput;
 }
@@ -88,7 +90,7 @@ export type TokenizerInput =
 export type FromTokenizer =
   /** Sent before a file is opened, so that the host knows what a crash was about. */
   | { readonly type: 'opening'; readonly modelPath: string }
-  | { readonly type: 'opened'; readonly modelPath: string; readonly facts: ModelFacts }
+  | { readonly type: 'opened'; readonly modelPath: string; readonly fileVersion: string; readonly facts: ModelFacts }
   | { readonly type: 'tokens'; readonly requestId: number; readonly tokens: readonly number[] }
   | { readonly type: 'refused'; readonly requestId: number; readonly refusal: TokenizerRefusal }
   | FromAnyChild;

@@ -2,9 +2,12 @@ import { dirname } from 'node:path';
 import { DomainError } from '../contracts/errors.ts';
 import type { EngineFacts, PoolChange } from '../contracts/pool.ts';
 import { compiledFile } from '../lib/compiled-file.ts';
-import { abortable, type Settle } from './abortable.ts';
+import { messageOf } from '../lib/message-of.ts';
+import type { Settle } from '../lib/settle.ts';
+import { abortable } from './abortable.ts';
 import { type Child, type Environment, startChild } from './child-process.ts';
 import { createCircuit } from './circuit.ts';
+import { engineCrashed, engineStopped, modelUnavailable } from './failures.ts';
 import type { ChoiceEvents, ChoiceWork } from './generate-choices.ts';
 import type { PoolTiming } from './pool-timing.ts';
 import type { EngineSettings, FromEngine, Log, ToEngine } from './protocol.ts';
@@ -63,7 +66,7 @@ export interface ReplicaOptions {
   readonly changed: (type: PoolChange['type']) => void;
 }
 
-export function createReplica(options: ReplicaOptions): Replica {
+export function createReplica(options: ReplicaOptions, start: typeof startChild = startChild): Replica {
   const { label, log, timing } = options;
   const disposing = new AbortController();
   const requests = new Map<number, ChoiceEvents>();
@@ -94,14 +97,14 @@ export function createReplica(options: ReplicaOptions): Replica {
       settings = withoutDeadlyGpu(await options.settings(disposing.signal));
     } catch (error) {
       if (ownTurn !== turn) return;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       log('error', `${label}: ${message}`);
       giveUp('file', message, timing.reloadSeconds);
       return;
     }
     if (ownTurn !== turn) return;
     let loadFailure: string | undefined;
-    child = startChild<ToEngine, FromEngine>({
+    child = start<ToEngine, FromEngine>({
       file: compiledFile(import.meta.url, 'child/main'),
       label,
       environment: options.environment,
@@ -145,12 +148,13 @@ export function createReplica(options: ReplicaOptions): Replica {
       },
       ended(reason) {
         if (ownTurn !== turn) return;
+        const hadBegun = child?.pid !== undefined;
         child = undefined;
         if (loadFailure !== undefined) {
           const { modelPath } = settings;
           log('error', `${label}: ${modelPath}: ${loadFailure}`);
           giveUp('file', withoutFolders(`${modelPath}: ${loadFailure}`, dirname(modelPath)), timing.reloadSeconds);
-        } else crashed(reason);
+        } else crashed(reason, hadBegun && state.type === 'loading');
       },
     });
     child.send({ type: 'load', settings });
@@ -163,20 +167,20 @@ export function createReplica(options: ReplicaOptions): Replica {
     return { ...settings, gpuLayers: 0 };
   }
 
-  function crashed(reason: string): void {
+  function crashed(reason: string, whileLoading: boolean): void {
     log('error', `${label} ${reason}`);
-    const whileLoading = state.type === 'loading';
     if (whileLoading) deathsWhileLoading += 1;
+    const how = whileLoading ? `${reason} while it loaded` : reason;
     const verdict = circuit.crashed();
     if (verdict.type === 'open') {
       const times = `${verdict.crashes} times within a minute`;
-      const message = `the engine crashed ${times}; last it ${reason}${whileLoading ? ' while it loaded' : ''}`;
+      const message = `the engine crashed ${times}; last it ${how}`;
       log('error', `${label}: ${message}`);
       giveUp('crashes', message, timing.pauseSeconds);
     } else {
       restarts += 1;
       enter({ type: 'crashed' }, 'restart');
-      rejectWaiters(unavailable(`the engine ${reason} while it loaded`, 1));
+      rejectWaiters(modelUnavailable(`the engine ${how}`, 1));
       restart = setTimeout(() => void load(), verdict.afterSeconds * 1000);
       restart.unref();
     }
@@ -185,13 +189,13 @@ export function createReplica(options: ReplicaOptions): Replica {
 
   function giveUp(because: 'file' | 'crashes', message: string, seconds: number): void {
     enter({ type: 'broken', because, message, retryAt: Date.now() + seconds * 1000 });
-    rejectWaiters(unavailable(message, seconds));
+    rejectWaiters(modelUnavailable(message, seconds));
   }
 
   function refusal(): DomainError | undefined {
     if (state.type !== 'broken') return undefined;
     const seconds = (state.retryAt - Date.now()) / 1000;
-    return seconds > 0 ? unavailable(state.message, seconds) : undefined;
+    return seconds > 0 ? modelUnavailable(state.message, seconds) : undefined;
   }
 
   function failRequest(requestId: number, error: Error): void {
@@ -263,6 +267,7 @@ export function createReplica(options: ReplicaOptions): Replica {
 
     forgive() {
       circuit.close();
+      deathsWhileLoading = 0;
       if (state.type === 'broken') enter({ type: 'unloaded' });
     },
 
@@ -270,7 +275,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       turn += 1;
       disposing.abort();
       clearTimeout(restart);
-      const error = new DomainError('MODEL_UNAVAILABLE', 'The engine was stopped.', { retryAfterSeconds: 1 });
+      const error = engineStopped();
       rejectWaiters(error);
       for (const requestId of [...requests.keys()]) failRequest(requestId, error);
       await child?.[Symbol.asyncDispose]();
@@ -283,16 +288,4 @@ const throughputWindowSeconds = 10;
 function describeFacts({ device, gpuLayers, layers, threads }: EngineFacts): string {
   const where = gpuLayers > 0 ? `${gpuLayers} of ${layers} layers on ${device}` : 'on the CPU';
   return `ready ${where} with ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-}
-
-function engineCrashed(): DomainError {
-  return new DomainError('ENGINE_CRASHED', 'The engine that ran this request stopped unexpectedly.', {
-    retryAfterSeconds: 1,
-  });
-}
-
-function unavailable(message: string, retryAfterSeconds: number): DomainError {
-  return new DomainError('MODEL_UNAVAILABLE', `The model is not available: ${message}.`, {
-    retryAfterSeconds: Math.max(1, Math.ceil(retryAfterSeconds)),
-  });
 }

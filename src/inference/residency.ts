@@ -1,7 +1,8 @@
-import { DomainError } from '../contracts/errors.ts';
 import type { PoolPlace } from '../contracts/pool.ts';
-import { abortable, type Settle } from './abortable.ts';
+import type { Settle } from '../lib/settle.ts';
+import { abortable } from './abortable.ts';
 import { chooseVictims } from './eviction.ts';
+import { engineStopped } from './failures.ts';
 import { type Claim, liesIn, type Place, type PlaceBytes, placeClaim, withoutHoldings } from './memory-place.ts';
 
 /**
@@ -317,7 +318,7 @@ export function createResidency(options: ResidencyOptions): Residency {
       clearTimeout(patience);
       for (const entry of entries) {
         clearTimeout(entry.keepAlive);
-        refuse(entry, new DomainError('MODEL_UNAVAILABLE', 'The engine was stopped.', { retryAfterSeconds: 1 }));
+        refuse(entry, engineStopped());
       }
     },
   };

@@ -3,7 +3,9 @@ import { DomainError } from '../contracts/errors.ts';
 import type { Inference, InferenceJob, ModelDescription, PromptInput } from '../contracts/inference.ts';
 import type { PoolChange, PooledModel } from '../contracts/pool.ts';
 import { createListeners } from '../lib/listeners.ts';
-import { abortable, type Settle } from './abortable.ts';
+import type { Settle } from '../lib/settle.ts';
+import { abortable } from './abortable.ts';
+import { engineCrashed, modelUnavailable, noChatTemplate, promptTooLong } from './failures.ts';
 import { type ChoiceEngine, type ChoiceEvents, type ChoiceWork, generateChoices } from './generate-choices.ts';
 import { requireTokens } from './require-tokens.ts';
 import { createSlots, type Slots } from './slots.ts';
@@ -89,7 +91,7 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
 
   function checkUsable(host: Host): void {
     if (host.broken === undefined) return;
-    throw new DomainError('MODEL_UNAVAILABLE', `The model is not available: ${host.broken}.`, { retryAfterSeconds: 1 });
+    throw modelUnavailable(host.broken, 1);
   }
 
   function load(host: Host): void {
@@ -166,9 +168,7 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
       watchers.emit({ model, type: 'state' });
     },
     crash() {
-      const error = new DomainError('ENGINE_CRASHED', 'The engine that ran this request stopped unexpectedly.', {
-        retryAfterSeconds: 1,
-      });
+      const error = engineCrashed();
       for (const control of running) control.abort(error);
       for (const model of hosts.keys()) watchers.emit({ model, type: 'restart' });
     },
@@ -182,13 +182,7 @@ export function createScriptedInference(models: readonly ScriptedModel[] = [{ na
       if (input.type === 'tokens') return { tokens: requireTokens(input.tokens, vocabularySize, model) };
       const text = renderPrompt(host, input);
       const atLeast = Math.ceil(Buffer.byteLength(text) / longestTokenBytes);
-      if (atLeast > host.contextSize) {
-        throw new DomainError(
-          'CONTEXT_LENGTH_EXCEEDED',
-          `The prompt has at least ${atLeast} tokens; ${model} holds ${host.contextSize}.`,
-          { promptTokens: atLeast, contextSize: host.contextSize },
-        );
-      }
+      if (atLeast > host.contextSize) throw promptTooLong(model, atLeast, host.contextSize);
       return { tokens: vocabulary.tokens(text) };
     },
 
@@ -288,10 +282,7 @@ function describePooled(host: Host): PooledModel {
 
 function renderPrompt({ model }: Host, input: Exclude<PromptInput, { type: 'tokens' }>): string {
   if (input.type === 'text') return input.text;
-  if (model.hasChatTemplate === false) {
-    const message = `The model ${model.name} has no chat template: use \`prompt\` instead of \`messages\`.`;
-    throw new DomainError('INVALID_INPUT', message, { issues: [{ path: ['messages'], code: 'template', message }] });
-  }
+  if (model.hasChatTemplate === false) throw noChatTemplate(model.name);
   return `${input.messages.map(({ role, content }) => `${role}: ${content}\n`).join('')}ASSISTANT:`;
 }
 

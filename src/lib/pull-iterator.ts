@@ -1,9 +1,11 @@
+import type { Settle } from './settle.ts';
+
 /**
  * An async iterator written by hand. Those of `async function*` queue `return()` behind a pending `next()`; here `return()` and
  * the abort signal act at once: the pending `next()` resolves as done, and `onEnd` has been called before either returns.
  */
 export interface PullSource<T> {
-  /** The next item, or undefined when there is none now. */
+  /** The next item, or undefined when there is none now. What it throws ends the iterator and is told who asked. */
   take(): T | undefined;
   /** Whether no item will come any more; asked after `take`, and right after the last item. */
   isOver(): boolean;
@@ -28,14 +30,14 @@ export interface PullIterator<T> {
   fail(error: unknown): void;
 }
 
-export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal): PullIterator<T> {
-  const waiting: Waiter<T>[] = [];
+export function createPullIterator<T>(source: PullSource<T>, signal?: AbortSignal): PullIterator<T> {
+  const waiting: Settle<IteratorResult<T>>[] = [];
   let ended = false;
 
   function end(): void {
     if (ended) return;
     ended = true;
-    signal.removeEventListener('abort', end);
+    signal?.removeEventListener('abort', end);
     source.onEnd();
     for (const { resolve } of waiting.splice(0)) resolve({ done: true, value: undefined });
   }
@@ -47,7 +49,13 @@ export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal
 
   function takeNext(): IteratorResult<T> | undefined {
     if (ended) return { done: true, value: undefined };
-    const value = source.take();
+    let value: T | undefined;
+    try {
+      value = source.take();
+    } catch (error) {
+      end();
+      throw error;
+    }
     if (source.isOver()) end();
     if (value !== undefined) return { done: false, value };
     return ended ? { done: true, value: undefined } : undefined;
@@ -58,7 +66,13 @@ export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal
     while (waiter) {
       // Leaves the line first: should the item be the last, `end` must not resolve it as done.
       waiting.shift();
-      const result = takeNext();
+      let result: IteratorResult<T> | undefined;
+      try {
+        result = takeNext();
+      } catch (error) {
+        waiter.reject(error);
+        return false;
+      }
       if (!result) {
         waiting.unshift(waiter);
         return true;
@@ -72,8 +86,12 @@ export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal
   const iterator: ReadyIterator<T> = {
     nextNow: () => (waiting.length === 0 ? takeNext() : undefined),
     next() {
-      const result = iterator.nextNow();
-      if (result) return Promise.resolve(result);
+      try {
+        const result = iterator.nextNow();
+        if (result) return Promise.resolve(result);
+      } catch (error) {
+        return Promise.reject(error);
+      }
       return new Promise((resolve, reject) => {
         waiting.push({ resolve, reject });
         source.onWait();
@@ -92,12 +110,7 @@ export function createPullIterator<T>(source: PullSource<T>, signal: AbortSignal
     },
   };
 
-  if (signal.aborted) ended = true;
-  else signal.addEventListener('abort', end, { once: true });
+  if (signal?.aborted) ended = true;
+  else signal?.addEventListener('abort', end, { once: true });
   return { iterator, wake, end, fail };
-}
-
-interface Waiter<T> {
-  readonly resolve: (result: IteratorResult<T>) => void;
-  readonly reject: (error: unknown) => void;
 }

@@ -216,6 +216,22 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
     expect(inference.processIds().tokenizer).not.toBe(pid);
   });
 
+  it('fails typed while no process can be started, and answers once one can', async () => {
+    const environment: Record<string, string | undefined> = { ...process.env, TOO_LARGE: 'x'.repeat(200_000) };
+    await using inference = openInference([config], { environment });
+    const unavailable = { code: 'MODEL_UNAVAILABLE', facts: { retryAfterSeconds: 1 } };
+    const tokenize = () => inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' });
+    await expect(tokenize()).rejects.toMatchObject(unavailable);
+    await expect(generate(inference, job(config.name, prompt))).rejects.toMatchObject(unavailable);
+    delete environment.TOO_LARGE;
+    expect((await tokenize()).tokens).toEqual(prompt);
+    environment.TOO_LARGE = 'x'.repeat(200_000);
+    await expect(generate(inference, job(config.name, prompt))).rejects.toMatchObject(unavailable);
+    delete environment.TOO_LARGE;
+    await vi.waitFor(() => generate(inference, job(config.name, prompt)), { timeout: 30_000, interval: 20 });
+    expect(inference.models()[0]!.status).toBe('LOADED');
+  });
+
   describe('files that are no model', () => {
     const broken: Record<string, () => Promise<Buffer | undefined>> = {
       missing: async () => undefined,

@@ -5,9 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createModelSources } from '../../src/inference/model-source.ts';
+import type { ModelConfig } from '../../src/inference/model-config.ts';
+import { createModelSources, type ModelSources } from '../../src/inference/model-source.ts';
 import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+import { waitFor } from '../kit/wait-for.ts';
 
 const [model] = modelsAtHand();
 
@@ -17,12 +19,17 @@ describe.skipIf(model === undefined)('model sources', () => {
   let content: Buffer;
   let server: Server;
   let base: string;
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'sluice-sources-'));
     content = await readFile(model!.path);
-    server = createServer((request, response) => {
+    server = createServer(async (request, response) => {
       requested.push(`${request.method} ${request.url}`);
+      if (request.url?.startsWith('/held/')) await held;
       if (!request.url?.split('?')[0]?.endsWith('tiny.gguf')) {
         response.writeHead(404).end();
         return;
@@ -58,12 +65,13 @@ describe.skipIf(model === undefined)('model sources', () => {
       log: (_level, message) => log.push(message),
     });
 
+  const pathOf = async (sources: ModelSources, config: ModelConfig) => (await sources.file(config, signal)).path;
+
   it('downloads a model, says how far it is, and checks its SHA-256', async () => {
     const log: string[] = [];
-    const sha256 = createHash('sha256').update(content).digest('hex');
-    const path = await open('http', log).path(
-      modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256 }),
-      signal,
+    const path = await pathOf(
+      open('http', log),
+      modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: sumOf(content) }),
     );
     expect((await readFile(path)).equals(content)).toBe(true);
     expect(log[0]).toContain(`fetching ${base}/some/tiny.gguf`);
@@ -72,17 +80,25 @@ describe.skipIf(model === undefined)('model sources', () => {
 
   it('needs no network for what it fetched before', async () => {
     const config = modelConfig(model!, { source: `${base}/some/tiny.gguf` });
-    const first = await open('again').path(config, signal);
+    const first = await pathOf(open('again'), config);
     const before = requested.length;
-    expect(await open('again').path(config, signal)).toBe(first);
+    expect(await pathOf(open('again'), config)).toBe(first);
     expect(requested.length).toBe(before);
     await rm(first);
-    expect(await open('again').path(config, signal)).toBe(first);
+    expect(await pathOf(open('again'), config)).toBe(first);
+  });
+
+  it('fetches a file anew that was deleted because it was the wrong one', async () => {
+    const sources = open('deleted');
+    const wrong = modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: 'f'.repeat(64) });
+    await expect(pathOf(sources, wrong)).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    await rm(join(directory, 'deleted', 'tiny.gguf'));
+    expect((await readFile(await pathOf(sources, { ...wrong, sha256: sumOf(content) }))).equals(content)).toBe(true);
   });
 
   it('refuses a download with another SHA-256', async () => {
     const config = modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: 'f'.repeat(64) });
-    await expect(open('sum').path(config, signal)).rejects.toMatchObject({
+    await expect(pathOf(open('sum'), config)).rejects.toMatchObject({
       code: 'MODEL_UNAVAILABLE',
       message: expect.stringMatching(/^The model starter cannot be read: [^/]*tiny\.gguf has the SHA-256 /u),
     });
@@ -90,16 +106,32 @@ describe.skipIf(model === undefined)('model sources', () => {
 
   it('downloads from Hugging Face by user, repository and file', async () => {
     const config = modelConfig(model!, { source: 'hf:someone/something/tiny.gguf' });
-    const path = await open('hf').path(config, signal);
+    const path = await pathOf(open('hf'), config);
     expect((await readFile(path)).equals(content)).toBe(true);
     expect(requested.some((line) => line.includes('/someone/something/resolve/main/tiny.gguf'))).toBe(true);
   });
 
   it('says what is wrong with a source that is not there', async () => {
     for (const source of [`${base}/missing.gguf`, 'http://127.0.0.1:9/tiny.gguf', 'file:nowhere.gguf']) {
-      const failure = open('missing').path(modelConfig(model!, { source }), signal);
+      const failure = pathOf(open('missing'), modelConfig(model!, { source }));
       await expect(failure).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
     }
+  });
+
+  it('lets a caller leave who waits for a download, which goes on for others', async () => {
+    const config = modelConfig(model!, { source: `${base}/held/tiny.gguf` });
+    await using inference = openInference([config], { modelsDirectory: join(directory, 'held') });
+    const tokenize = (signal?: AbortSignal) =>
+      inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' }, signal);
+    const leaving = new AbortController();
+    const left = tokenize(leaving.signal);
+    const staying = tokenize();
+    await waitFor('the download', () => requested.some((line) => line.includes('/held/')));
+    leaving.abort(new Error('gone'));
+    await expect(left).rejects.toThrow('gone');
+    expect(inference.models()[0]!.status).toBe('UNLOADED');
+    release();
+    expect((await staying).tokens).not.toEqual([]);
   });
 
   it('serves a model that was downloaded by its first request', async () => {
@@ -109,3 +141,7 @@ describe.skipIf(model === undefined)('model sources', () => {
     expect((await generate(inference, job(config.name, tokens))).usage.completionTokens).toBe(12);
   });
 });
+
+function sumOf(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}

@@ -1,4 +1,5 @@
 import type { FinishReason } from '../../contracts/inference.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import type { ChoicePiece, ChoiceRequest } from '../protocol.ts';
 import { createDetokeniser, type Detokeniser } from '../text/detokeniser.ts';
 import { createStopMatcher, type StopMatcher } from '../text/stop-matcher.ts';
@@ -156,13 +157,12 @@ export function createDecodeLoop(
     choice.sampled += 1;
     choice.pending = [token];
     const finish = (text: string, finishReason: FinishReason) => end(sequence, { text, tokens: 1, finishReason });
-    if (vocabulary.isEndOfGeneration(token)) {
-      finish(choice.stops.flush(), 'STOP');
-      return;
-    }
-    const { text, matched } = choice.stops.push(choice.detokeniser.push(token));
+    const isEnd = vocabulary.isEndOfGeneration(token);
+    const { text, matched } = choice.stops.push(isEnd ? choice.detokeniser.flush() : choice.detokeniser.push(token));
     if (matched !== undefined) {
       end(sequence, { text, tokens: 1, finishReason: 'STOP_SEQUENCE', stopSequence: matched });
+    } else if (isEnd) {
+      finish(text + choice.stops.flush(), 'STOP');
     } else if (choice.sampled >= maxTokens) {
       finish(text + choice.stops.flush(), 'LENGTH');
     } else {
@@ -196,7 +196,7 @@ export function createDecodeLoop(
         else take(sequence, token);
       }
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       for (const { sequence } of plan) abandon(sequence, message);
     }
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../lib/message-of.ts';
 import { openEngine } from '../llama/open-engine.ts';
 import type { EngineSettings, FromEngine, ToEngine } from '../protocol.ts';
 import { createDecodeLoop, type DecodeLoop } from './decode-loop.ts';
@@ -34,6 +35,6 @@ async function load(settings: EngineSettings): Promise<void> {
     });
     link.send({ type: 'loaded', facts });
   } catch (error) {
-    link.send({ type: 'load-failed', message: error instanceof Error ? error.message : String(error) });
+    link.send({ type: 'load-failed', message: messageOf(error) });
   }
 }

@@ -1,5 +1,8 @@
+import { DomainError } from '../../contracts/errors.ts';
 import { compiledFile } from '../../lib/compiled-file.ts';
-import { type Environment, startChild } from '../child-process.ts';
+import type { Settle } from '../../lib/settle.ts';
+import { abortable } from '../abortable.ts';
+import type { Environment, startChild } from '../child-process.ts';
 import type { Device, FromDeviceProbe, Log, ToDeviceProbe } from '../protocol.ts';
 
 export interface ProbeOptions {
@@ -8,11 +11,17 @@ export interface ProbeOptions {
   readonly log: Log;
 }
 
-/** What GPUs there are; unknown where looking at them failed. */
-export async function probeDevice({ environment, hangSeconds, log }: ProbeOptions): Promise<Device> {
-  const { promise, resolve } = withResolver<Device>();
-  let hasAnswered = false;
-  await using _child = startChild<ToDeviceProbe, FromDeviceProbe>({
+/**
+ * What GPUs there are; unknown where looking at them failed. Throws MODEL_UNAVAILABLE where it could not begin, and the signal's reason.
+ */
+export async function probeDevice(
+  { environment, hangSeconds, log }: ProbeOptions,
+  signal: AbortSignal,
+  start: typeof startChild,
+): Promise<Device> {
+  signal.throwIfAborted();
+  let answer: Settle<Device> | undefined;
+  await using child = start<ToDeviceProbe, FromDeviceProbe>({
     file: compiledFile(import.meta.url, 'main'),
     label: 'device probe',
     environment,
@@ -20,22 +29,28 @@ export async function probeDevice({ environment, hangSeconds, log }: ProbeOption
     stallSeconds: Number.POSITIVE_INFINITY,
     log,
     receive({ device }) {
-      hasAnswered = true;
-      resolve(device);
+      answer?.resolve(device);
+      answer = undefined;
     },
     ended(reason) {
-      if (hasAnswered) return;
-      log('warn', `device probe ${reason}: whether there is a GPU is left to each engine`);
-      resolve({ type: 'unknown' });
+      if (child.pid === undefined) {
+        log('error', `device probe ${reason}`);
+        answer?.reject(notStarted(reason));
+      } else if (answer !== undefined) {
+        log('warn', `device probe ${reason}: whether there is a GPU is left to each engine`);
+        answer.resolve({ type: 'unknown' });
+      }
     },
   });
-  return await promise;
+  return await abortable<Device>(signal, (settle) => {
+    answer = settle;
+    return () => {
+      answer = undefined;
+    };
+  });
 }
 
-function withResolver<T>() {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
+function notStarted(reason: string): DomainError {
+  const message = `The GPUs cannot be looked at: the process for that ${reason}.`;
+  return new DomainError('MODEL_UNAVAILABLE', message, { retryAfterSeconds: 1 });
 }

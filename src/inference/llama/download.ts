@@ -1,4 +1,5 @@
 import { createModelDownloader } from 'node-llama-cpp';
+import { messageOf } from '../../lib/message-of.ts';
 
 export interface DownloadProgress {
   readonly totalBytes: number;
@@ -44,7 +45,6 @@ async function reach(url: string, signal: AbortSignal): Promise<void> {
     await fetch(origin, { method: 'HEAD', redirect: 'manual', signal: within });
   } catch (error) {
     signal.throwIfAborted();
-    const { cause } = error as Error;
-    throw new Error(`${origin} cannot be reached: ${cause instanceof Error ? cause.message : String(error)}`);
+    throw new Error(`${origin} cannot be reached: ${messageOf((error as Error).cause ?? error)}`);
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../lib/message-of.ts';
 import type { Log } from '../protocol.ts';
 
 export type GpuLayers = number | 'auto' | 'max';
@@ -18,7 +19,7 @@ export async function loadWithFallback<T>(
     } catch (error) {
       const next = attempts[index + 1];
       if (next === undefined) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log('warn', `could not load with ${inWords(gpuLayers)} (${reason}); trying ${inWords(next)}`);
     }
   }

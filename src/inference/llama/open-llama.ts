@@ -1,4 +1,5 @@
 import { getLlama, type Llama, LlamaLogLevel } from 'node-llama-cpp';
+import { messageOf } from '../../lib/message-of.ts';
 import type { Log, LogLevel } from '../protocol.ts';
 
 const levels: Record<LlamaLogLevel, LogLevel> = {
@@ -33,7 +34,7 @@ export async function withLastComplaint<T>(log: Log, operation: (log: Log) => Pr
       log(level, message);
     });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new Error(
       complaint === '' || complaint.includes(message) ? complaint || message : `${message}: ${complaint}`,
     );

@@ -8,6 +8,7 @@ import {
   type Token,
 } from 'node-llama-cpp';
 import type { ModelFacts } from '../../contracts/inference.ts';
+import { messageOf } from '../../lib/message-of.ts';
 import type { Log, TokenizerInput, TokenizerRefusal, TokenizerRequest } from '../protocol.ts';
 import { type ChatTemplate, createChatTemplate, type TemplateMessage } from '../tokenizer/chat-template.ts';
 import { attentionFacts } from './attention-facts.ts';
@@ -17,7 +18,7 @@ export type TokenizerOutcome =
   | { readonly type: 'tokens'; readonly tokens: readonly number[] }
   | { readonly type: 'refused'; readonly refusal: TokenizerRefusal };
 
-/** The vocabularies that are open, by path; each is opened by the first request that needs it. */
+/** The vocabularies that are open, one for each path; opened by the first request that needs it in that version. */
 export interface TokenizerModels {
   tokenize(request: TokenizerRequest): Promise<TokenizerOutcome>;
 }
@@ -25,8 +26,10 @@ export interface TokenizerModels {
 export interface TokenizerEvents {
   readonly log: Log;
   opening(modelPath: string): void;
-  opened(modelPath: string, facts: ModelFacts): void;
+  opened(file: OpenFile, facts: ModelFacts): void;
 }
+
+type OpenFile = Pick<TokenizerRequest, 'modelPath' | 'fileVersion'>;
 
 interface TokenizerModel {
   readonly model: LlamaModel;
@@ -36,30 +39,34 @@ interface TokenizerModel {
 }
 
 export function createTokenizerModels(events: TokenizerEvents): TokenizerModels {
-  const models = new Map<string, Promise<TokenizerModel>>();
+  const models = new Map<string, { readonly fileVersion: string; readonly opening: Promise<TokenizerModel> }>();
   /** One after the other, so that a complaint of the library is about one file. */
   let lastOpening: Promise<unknown> = Promise.resolve();
 
-  function open(modelPath: string): Promise<TokenizerModel> {
-    let opening = models.get(modelPath);
-    if (opening === undefined) {
-      opening = lastOpening.then(() => {
-        events.opening(modelPath);
-        return openModel(modelPath, events);
-      });
-      lastOpening = opening.catch(() => {});
-      models.set(modelPath, opening);
-      // A file that could not be read is tried again by the next request.
-      opening.catch(() => models.delete(modelPath));
-    }
+  function open(file: OpenFile): Promise<TokenizerModel> {
+    const { modelPath, fileVersion } = file;
+    const known = models.get(modelPath);
+    if (known?.fileVersion === fileVersion) return known.opening;
+    const opening = lastOpening.then(async () => {
+      await known?.opening.then(({ model }) => model.dispose()).catch(() => {});
+      events.opening(modelPath);
+      return openModel(file, events);
+    });
+    lastOpening = opening.catch(() => {});
+    const entry = { fileVersion, opening };
+    models.set(modelPath, entry);
+    // A file that could not be read is tried again by the next request.
+    opening.catch(() => {
+      if (models.get(modelPath) === entry) models.delete(modelPath);
+    });
     return opening;
   }
 
   return {
-    async tokenize({ modelPath, contextSize, input }) {
+    async tokenize({ modelPath, fileVersion, contextSize, input }) {
       let opened: TokenizerModel;
       try {
-        opened = await open(modelPath);
+        opened = await open({ modelPath, fileVersion });
       } catch (error) {
         return { type: 'refused', refusal: { reason: 'unreadable', message: messageOf(error) } };
       }
@@ -78,15 +85,15 @@ export function createTokenizerModels(events: TokenizerEvents): TokenizerModels 
 
 let sharedLlama: Promise<Llama> | undefined;
 
-function openModel(modelPath: string, events: TokenizerEvents): Promise<TokenizerModel> {
+function openModel(file: OpenFile, events: TokenizerEvents): Promise<TokenizerModel> {
   return withLastComplaint(events.log, async (log) => {
     sharedLlama ??= openLlama({ gpu: false, threads: 1, log: events.log });
     const llama = await sharedLlama;
     llama.logger = (level, message) =>
       log(level === 'error' || level === 'fatal' ? 'error' : 'debug', message.trimEnd());
-    const model = await llama.loadModel({ modelPath, vocabOnly: true });
+    const model = await llama.loadModel({ modelPath: file.modelPath, vocabOnly: true });
     const template = templateOf(model, log);
-    events.opened(modelPath, await factsOf(model, modelPath, template !== undefined));
+    events.opened(file, await factsOf(model, file.modelPath, template !== undefined));
     return { model, template, longestTokenBytes: longestTokenBytes(model) };
   });
 }
@@ -175,8 +182,4 @@ function withBeginning(model: LlamaModel, tokens: Token[]): Token[] {
   const { bos, shouldPrependBosToken } = model.tokens;
   if (!shouldPrependBosToken || bos === null || tokens[0] === bos) return tokens;
   return [bos, ...tokens];
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -13,6 +13,8 @@ const contextTokens = 4;
  */
 export interface Detokeniser {
   push(token: number): string;
+  /** The text that is still held, where the model ends by itself: a U+FFFD that it means, or an unfinished character as one. */
+  flush(): string;
 }
 
 export function createDetokeniser(detokenise: Detokenise, promptTokens: readonly number[]): Detokeniser {
@@ -45,6 +47,11 @@ export function createDetokeniser(detokenise: Detokenise, promptTokens: readonly
         shownOfPending = Math.max(0, detokenise(pending, before).length - 1);
       }
       return shown;
+    },
+    flush() {
+      const rest = pending.length === 0 ? '' : detokenise(pending, before).slice(shownOfPending);
+      settle();
+      return rest;
     },
   };
 }

@@ -2,8 +2,18 @@ import { dirname } from 'node:path';
 import { DomainError } from '../../contracts/errors.ts';
 import type { ModelFacts, PromptInput, TokenizedPrompt } from '../../contracts/inference.ts';
 import { compiledFile } from '../../lib/compiled-file.ts';
-import { abortable, type Settle } from '../abortable.ts';
+import type { Settle } from '../../lib/settle.ts';
+import { abortable } from '../abortable.ts';
 import { type Child, type Environment, startChild } from '../child-process.ts';
+import {
+  messagesRefused,
+  modelUnreadable,
+  noChatTemplate,
+  promptTooLong,
+  tokenizerCrashed,
+  tokenizerStopped,
+} from '../failures.ts';
+import type { ModelFile } from '../model-source.ts';
 import type { FromTokenizer, Log, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
 import { createReportOnce } from '../report-once.ts';
 import { withoutFolders } from '../without-folders.ts';
@@ -12,7 +22,7 @@ export type UntokenizedPrompt = Exclude<PromptInput, { readonly type: 'tokens' }
 
 export interface TokenizerModelRef {
   readonly name: string;
-  readonly path: string;
+  readonly file: ModelFile;
   readonly contextSize: number;
 }
 
@@ -22,13 +32,16 @@ export interface TokenizerClient extends AsyncDisposable {
   tokenize(model: TokenizerModelRef, input: UntokenizedPrompt, signal?: AbortSignal): Promise<TokenizedPrompt>;
 }
 
-export interface TokenizerClientOptions {
+export interface TokenizerProcessOptions {
   readonly environment: Environment;
   readonly hangSeconds: number;
   readonly log: Log;
   /** A file whose opening killed the process is not opened again for so long. */
   readonly reopenSeconds: number;
-  opened(path: string, facts: ModelFacts): void;
+}
+
+export interface TokenizerClientOptions extends TokenizerProcessOptions {
+  opened(file: ModelFile, facts: ModelFacts): void;
   unreadable(path: string, message: string): void;
 }
 
@@ -36,7 +49,10 @@ interface PendingRequest extends Settle<TokenizedPrompt> {
   readonly model: TokenizerModelRef;
 }
 
-export function createTokenizerClient(options: TokenizerClientOptions): TokenizerClient {
+export function createTokenizerClient(
+  options: TokenizerClientOptions,
+  startProcess: typeof startChild = startChild,
+): TokenizerClient {
   const pending = new Map<number, PendingRequest>();
   const opening = new Set<string>();
   const deadly = new Map<string, { readonly message: string; readonly until: number }>();
@@ -46,7 +62,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
   let disposed = false;
 
   function start(): Child<ToTokenizer> {
-    return startChild<ToTokenizer, FromTokenizer>({
+    return startProcess<ToTokenizer, FromTokenizer>({
       file: compiledFile(import.meta.url, 'main'),
       label: 'tokenizer',
       environment: options.environment,
@@ -61,7 +77,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
           case 'opened':
             opening.delete(message.modelPath);
             report.well(message.modelPath);
-            options.opened(message.modelPath, message.facts);
+            options.opened({ path: message.modelPath, version: message.fileVersion }, message.facts);
             return;
           case 'tokens':
             take(message.requestId)?.resolve({ tokens: message.tokens });
@@ -69,9 +85,9 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
           case 'refused': {
             const request = take(message.requestId);
             if (request === undefined) return;
-            opening.delete(request.model.path);
+            opening.delete(request.model.file.path);
             if (message.refusal.reason === 'unreadable') {
-              unreadable(request.model.path, message.refusal.message);
+              unreadable(request.model.file.path, message.refusal.message);
             }
             request.reject(refusalError(request.model, message.refusal));
             return;
@@ -90,7 +106,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
           unreadable(path, message);
         }
         opening.clear();
-        rejectAll('The tokenizer stopped unexpectedly.');
+        rejectAll(tokenizerCrashed());
       },
     });
   }
@@ -106,8 +122,7 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
     return request;
   }
 
-  function rejectAll(message: string): void {
-    const error = new DomainError('MODEL_UNAVAILABLE', message, { retryAfterSeconds: 1 });
+  function rejectAll(error: DomainError): void {
     for (const requestId of [...pending.keys()]) take(requestId)?.reject(error);
   }
 
@@ -117,11 +132,11 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
     },
 
     tokenize(model, input, signal) {
-      const blocked = deadly.get(model.path);
+      const blocked = deadly.get(model.file.path);
       if (blocked !== undefined && Date.now() < blocked.until) {
         return Promise.reject(refusalError(model, { reason: 'unreadable', message: blocked.message }));
       }
-      if (disposed) return Promise.reject(new DomainError('MODEL_UNAVAILABLE', 'The tokenizer was stopped.'));
+      if (disposed) return Promise.reject(tokenizerStopped());
       return abortable<TokenizedPrompt>(signal, (settle) => {
         const requestId = ++lastRequestId;
         pending.set(requestId, { model, ...settle });
@@ -129,17 +144,19 @@ export function createTokenizerClient(options: TokenizerClientOptions): Tokenize
         child.send({
           type: 'tokenize',
           requestId,
-          modelPath: model.path,
+          modelPath: model.file.path,
+          fileVersion: model.file.version,
           contextSize: model.contextSize,
           input: toWire(input),
         });
-        return () => pending.delete(requestId);
+        // Stays pending: what is said of the file counts without its asker.
+        return () => {};
       });
     },
 
     async [Symbol.asyncDispose]() {
       disposed = true;
-      rejectAll('The tokenizer was stopped.');
+      rejectAll(tokenizerStopped());
       await child?.[Symbol.asyncDispose]();
     },
   };
@@ -157,21 +174,13 @@ function toWire(input: UntokenizedPrompt) {
 function refusalError(model: TokenizerModelRef, refusal: TokenizerRefusal): DomainError {
   switch (refusal.reason) {
     case 'too-long':
-      return new DomainError(
-        'CONTEXT_LENGTH_EXCEEDED',
-        `The prompt has at least ${refusal.atLeastTokens} tokens; ${model.name} holds ${model.contextSize}.`,
-        { promptTokens: refusal.atLeastTokens, contextSize: model.contextSize },
-      );
+      return promptTooLong(model.name, refusal.atLeastTokens, model.contextSize);
     case 'no-template':
-      return invalidMessages(`The model ${model.name} has no chat template: use \`prompt\` instead of \`messages\`.`);
+      return noChatTemplate(model.name);
     case 'template':
-      return invalidMessages(`The chat template of ${model.name} refuses these messages: ${refusal.message}`);
+      return messagesRefused(`The chat template of ${model.name} refuses these messages: ${refusal.message}`);
     case 'unreadable':
-      return new DomainError(
-        'MODEL_UNAVAILABLE',
-        `The model ${model.name} cannot be read: ${shownReason(model.path, refusal.message)}.`,
-        { retryAfterSeconds: 5 },
-      );
+      return modelUnreadable(model.name, shownReason(model.file.path, refusal.message));
     case 'failed':
       return new DomainError('INTERNAL', `The prompt could not be tokenised: ${refusal.message}`);
     default:
@@ -181,8 +190,4 @@ function refusalError(model: TokenizerModelRef, refusal: TokenizerRefusal): Doma
 
 function shownReason(path: string, reason: string): string {
   return withoutFolders(`${path}: ${reason}`, dirname(path));
-}
-
-function invalidMessages(message: string): DomainError {
-  return new DomainError('INVALID_INPUT', message, { issues: [{ path: ['messages'], code: 'template', message }] });
 }

@@ -6,7 +6,7 @@ import type { FromTokenizer, ToTokenizer } from '../protocol.ts';
 const models = createTokenizerModels({
   log: (level, message) => link.log(level, message),
   opening: (modelPath) => link.send({ type: 'opening', modelPath }),
-  opened: (modelPath, facts) => link.send({ type: 'opened', modelPath, facts }),
+  opened: (file, facts) => link.send({ type: 'opened', ...file, facts }),
 });
 
 const link = connectToParent<ToTokenizer, FromTokenizer>(async (message) => {

@@ -1,14 +1,15 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
-import { type Child, startChild } from '../../../src/inference/child-process.ts';
+import { type Child, type Environment, startChild } from '../../../src/inference/child-process.ts';
 import type { FromFixture, ToFixture } from './fixtures/child.ts';
 
 const fixture = { file: fileURLToPath(new URL('fixtures/child.ts', import.meta.url)), execArgv: ['--import', 'tsx'] };
 
-function start(changes: { hangSeconds?: number; stallSeconds?: number } = {}) {
+function start(changes: { hangSeconds?: number; stallSeconds?: number; environment?: Environment } = {}) {
   const said: FromFixture[] = [];
   const lines: string[] = [];
   const ends: string[] = [];
@@ -82,6 +83,26 @@ describe('child process', () => {
     stuck.child.send({ type: 'work', moving: false });
     await stuck.until(() => expect(stuck.ends).toEqual(['made no progress for 1 s and was killed']));
     expect(moving.ends).toEqual([]);
+  });
+
+  it('that cannot be started ends with the reason, in a later turn', async () => {
+    await using run = start({ environment: { TOO_LARGE: 'x'.repeat(200_000) } });
+    expect(run.ends).toEqual([]);
+    run.child.send({ type: 'say', text: 'anybody?' });
+    run.child.kill();
+    await run.until(() => expect(run.ends).toEqual(['could not be started: spawn E2BIG']));
+    expect(run.child.pid).toBeUndefined();
+  });
+
+  it('that cannot be started for want of files ends with the reason', async () => {
+    const script = fileURLToPath(new URL('fixtures/full-host.ts', import.meta.url));
+    const command = `ulimit -n 64; exec '${process.execPath}' --import tsx '${script}'`;
+    const { stdout } = await promisify(execFile)('sh', ['-c', command]);
+    expect(stdout.trim().split('\n')).toEqual([
+      'full',
+      expect.stringMatching(/^could not be started: spawn \S+ EMFILE$/u),
+      'disposed undefined',
+    ]);
   });
 
   it('is gone within seconds of its host, even with its event loop blocked', async () => {

@@ -23,6 +23,11 @@ test('a replica needs its weights and the cache of all its sequences', () => {
   expect(one).toBeLessThan(1_200_000_000);
 });
 
+test('the logits of every token of a step lie in memory, and those of each sequence beside them', () => {
+  const more = replicaBytes({ ...facts, vocabularySize: 152_000 }, config) - replicaBytes(facts, config);
+  expect(more).toBe(120_000 * (512 + 5) * 4);
+});
+
 test('the cache counts with the size of its numbers', () => {
   const f16 = replicaBytes(facts, config);
   expect(replicaBytes(facts, { ...config, cacheType: 'f32' }) - f16).toBe(cachedTokens * 1_000);

@@ -9,7 +9,11 @@ function open(signal = new AbortController().signal) {
   let ends = 0;
   const { iterator, wake, fail } = createPullIterator<string>(
     {
-      take: () => items.shift(),
+      take() {
+        const item = items.shift();
+        if (item === 'bad') throw new Error('broken');
+        return item;
+      },
       isOver: () => over && items.length === 0,
       onWait: () => {},
       onEnd: () => {
@@ -81,4 +85,20 @@ test('a failure is told once, to who has waited longest, and ends it', async () 
   expect(await pending[1]).toEqual(done);
   expect(await iterator.next()).toEqual(done);
   expect(ends()).toBe(1);
+});
+
+test('what the source throws instead of an item is told who asked, in turn, and ends it', async () => {
+  const asked = open();
+  asked.items.push('a', 'bad', 'b');
+  expect((await asked.iterator.next()).value).toBe('a');
+  await expect(asked.iterator.next()).rejects.toThrow('broken');
+  expect([await asked.iterator.next(), asked.ends()]).toEqual([done, 1]);
+
+  const waiting = open();
+  const pending = [waiting.iterator.next(), waiting.iterator.next(), waiting.iterator.next()];
+  waiting.items.push('a', 'bad');
+  expect(waiting.wake()).toBe(false);
+  expect((await pending[0])?.value).toBe('a');
+  await expect(pending[1]).rejects.toThrow('broken');
+  expect([await pending[2], waiting.ends()]).toEqual([done, 1]);
 });

@@ -34,6 +34,24 @@ describe('decode loop', () => {
     expect([recorded.text(1), recorded.tokens(1)]).toEqual(['yz', 3]);
   });
 
+  it('ends with the last character that the model means, also where that is a U+FFFD', async () => {
+    const decoder = createFakeDecoder();
+    const recorded = recordEvents();
+    const spell = (token: number) => (token === 24 ? '\uFFFD' : letters.detokenise([token], []));
+    const strange = {
+      ...letters,
+      isEndOfGeneration: (token: number) => token === 25,
+      detokenise: (tokens: readonly number[]) => tokens.map(spell).join(''),
+    };
+    const loop = createDecodeLoop(decoder, strange, recorded.listener);
+    loop.generate(request(1, { promptTokens: [21], maxTokens: 9 }));
+    loop.generate(request(2, { promptTokens: [21], maxTokens: 9, stop: ['x\uFFFD'] }));
+    await recorded.untilEnded(1, 2);
+    expect([recorded.text(1), recorded.text(2)]).toEqual(['wx\uFFFD', 'w']);
+    expect(recorded.end(1)).toMatchObject({ finishReason: 'STOP' });
+    expect(recorded.end(2)).toMatchObject({ finishReason: 'STOP_SEQUENCE' });
+  });
+
   it('ends at a stop sequence, and counts the tokens that were cut', async () => {
     const { loop, recorded } = open();
     loop.generate(request(1, { maxTokens: 9, stop: ['fg'] }));

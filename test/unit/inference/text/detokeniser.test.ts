@@ -12,6 +12,13 @@ function pieces(bytes: readonly number[], prompt: readonly number[] = []): strin
   return bytes.map((byte) => detokeniser.push(byte));
 }
 
+/** What is shown before the end, at it, and after it. */
+function ending(bytes: readonly number[]): [string, string, string] {
+  const detokeniser = createDetokeniser(detokeniseBytes, []);
+  const shown = bytes.map((byte) => detokeniser.push(byte)).join('');
+  return [shown, detokeniser.flush(), detokeniser.flush()];
+}
+
 const bytesOf = (text: string) => [...Buffer.from(text)];
 
 describe('detokeniser', () => {
@@ -33,6 +40,13 @@ describe('detokeniser', () => {
 
   it('ends without the unfinished part of a character', () => {
     expect(pieces(bytesOf('ok😀').slice(0, -1)).join('')).toBe('ok');
+  });
+
+  it('shows at the end what was held back, once', () => {
+    expect(ending(bytesOf('ok\uFFFD'))).toEqual(['ok', '\uFFFD', '']);
+    expect(ending(bytesOf('ok😀').slice(0, -1))).toEqual(['ok', '\uFFFD', '']);
+    expect(ending(bytesOf('ok'))).toEqual(['ok', '', '']);
+    expect(ending([])).toEqual(['', '', '']);
   });
 
   it('lets control tokens within a character change nothing', () => {
@@ -59,6 +73,7 @@ describe('detokeniser', () => {
     fc.assert(
       fc.property(fc.array(byte, { maxLength: 60 }), (bytes) => {
         expect(pieces([...bytes, 33]).join('')).toBe(detokeniseBytes([...bytes, 33]));
+        expect(ending(bytes).join('')).toBe(detokeniseBytes(bytes));
       }),
     );
     fc.assert(
