@@ -222,6 +222,7 @@ function openInference(
   return createInference({
     models,
     baseDirectory,
+    timing: { stallSeconds: limits.stepSeconds },
     modelsDirectory: join(dataDirectory, 'models'),
     environment,
     ...(limits.modelMemoryBytes !== undefined && { memoryBytes: limits.modelMemoryBytes }),

@@ -142,6 +142,7 @@ export const configFileSchema = z.strictObject({
         .min(1)
         .optional()
         .describe('What the models in memory may take together; read from the GPU or the machine where absent.'),
+      stepSeconds: seconds(120, 'How long one step of an engine may take before it is taken for hung, and ended.'),
       leaseSeconds: seconds(60, 'How long a reservation outlives its process.'),
     })
     .prefault({}),

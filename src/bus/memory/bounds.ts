@@ -14,6 +14,7 @@ export interface LineLoad {
   readonly held: Holding;
   /** Claimants that wait for a job. */
   readonly idle: number;
+  /** Slots that claimed jobs take, as far as there are so many. */
   readonly claimed: number;
   readonly slots: number;
   readonly serviceTime: ServiceTime;

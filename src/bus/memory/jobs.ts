@@ -158,7 +158,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
     const abort = new AbortController();
     let beganAt: number | undefined;
     entry.claim = abort;
-    line.claimed += 1;
+    line.claimed += job.inference.n;
     return {
       job,
       epoch: job.epoch + 1,
@@ -171,7 +171,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
         entries.delete(job.completionId);
         deadlines.remove(entry);
         setAlarm();
-        line.claimed -= 1;
+        line.claimed -= job.inference.n;
         line.waiting.refund(entry.key, Math.max(entry.tokens - usedTokens, 0));
         if (beganAt !== undefined) line.serviceTime.measure((clock().getTime() - beganAt) / 1_000);
       },
@@ -262,6 +262,7 @@ interface ModelLine {
   readonly claimants: LinkedList<Claimant>;
   readonly serviceTime: ServiceTime;
   readonly holdings: Holdings;
+  /** Slots that its claimed jobs take: one for each choice, as far as there are slots. */
   claimed: number;
 }
 

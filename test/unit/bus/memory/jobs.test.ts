@@ -51,6 +51,17 @@ test('a job that never began, its model being loaded in vain, says nothing of ho
   expect(await enqueue(jobs, jobOf('c'))).toMatchObject({ estimatedWaitSeconds: null });
 });
 
+test('a claimed job takes a slot for each of its choices, so that who comes next is not told that it starts at once', async () => {
+  const { jobs } = openAt(Date.now(), 4);
+  await using _ = jobs;
+  const { inference, ...rest } = jobOf('many');
+  await enqueue(jobs, { ...rest, inference: { ...inference, n: 4 } });
+  const claim = await jobs.claim(model, forever());
+  expect(await enqueue(jobs, jobOf('next'))).toMatchObject({ position: 0, estimatedWaitSeconds: null });
+  await claim.done();
+  expect(await jobs.positions()).toMatchObject([{ estimatedWaitSeconds: 0 }]);
+});
+
 test('a job past its deadline by the clock is dropped rather than claimed, before any timer rings', async () => {
   const { jobs, passSeconds } = openAt(1_000_000);
   await using _ = jobs;
