@@ -23,6 +23,7 @@ export interface ModelFiles extends AsyncDisposable {
 }
 
 interface KnownFile {
+  readonly path: string;
   /** The one that the tokenizer is asked about. */
   version: string;
   readonly hosts: Set<ModelHost>;
@@ -32,6 +33,7 @@ interface KnownFile {
 export function createModelFiles(sources: ModelSources, options: TokenizerProcessOptions): ModelFiles {
   const disposing = new AbortController();
   const files = new Map<string, KnownFile>();
+  const byHost = new Map<ModelHost, KnownFile>();
 
   const tokenizer = createTokenizerClient({
     ...options,
@@ -47,13 +49,18 @@ export function createModelFiles(sources: ModelSources, options: TokenizerProces
   });
 
   function know(host: ModelHost, { path, version }: ModelFile): KnownFile {
-    const file = files.get(path) ?? { version, hosts: new Set(), opened: undefined };
+    const file = files.get(path) ?? { path, version, hosts: new Set(), opened: undefined };
     files.set(path, file);
+    byHost.set(host, file);
     file.hosts.add(host);
     return file;
   }
 
-  async function locate(host: ModelHost): Promise<TokenizerModelRef> {
+  function isInUse({ hosts }: KnownFile): boolean {
+    return [...hosts].some((host) => host.describe().status === 'LOADED');
+  }
+
+  async function look(host: ModelHost): Promise<KnownFile> {
     let found: ModelFile;
     try {
       found = await sources.file(host.config, disposing.signal);
@@ -62,11 +69,16 @@ export function createModelFiles(sources: ModelSources, options: TokenizerProces
       throw error;
     }
     const file = know(host, found);
-    const isInUse = [...file.hosts].some((sharing) => sharing.describe().status === 'LOADED');
-    if (!isInUse) file.version = found.version;
+    if (!isInUse(file)) file.version = found.version;
     if (file.opened?.version === file.version) host.fileOpened(file.opened.facts);
+    return file;
+  }
+
+  async function locate(host: ModelHost): Promise<TokenizerModelRef> {
+    const known = byHost.get(host);
+    const { path, version } = known !== undefined && isInUse(known) ? known : await look(host);
     const { name, contextSize } = host.config;
-    return { name, contextSize, file: { path: found.path, version: file.version } };
+    return { name, contextSize, file: { path, version } };
   }
 
   return {
