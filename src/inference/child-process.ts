@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { messageOf } from '../lib/message-of.ts';
-import type { FromAnyChild, Log } from './protocol.ts';
+import type { Log } from './log.ts';
+import type { FromAnyChild } from './protocol.ts';
 
 export interface ChildOptions<In> {
   readonly file: string;

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
+import type { Device } from './device/device.ts';
 import type { Place, PlaceBytes } from './memory-place.ts';
-import type { Device } from './protocol.ts';
 
 /** What models may take, place by place. */
 export interface MemoryBudget {

@@ -1,8 +1,8 @@
 import { DomainError } from '../contracts/errors.ts';
+import { deviceOf } from './device/visible-device.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { type Claim, type ClaimPart, type Place, placeClaim } from './memory-place.ts';
 import type { ModelConfig } from './model-config.ts';
-import { deviceOf } from './placement.ts';
 
 /**
  * What a model claims of the budget: each replica its bytes where it is dealt to. What is too much for a GPU lies in main memory,

@@ -4,12 +4,13 @@ import type { PoolChange, PooledModel } from '../contracts/pool.ts';
 import type { Environment } from './child-process.ts';
 import { createDealer, type DealtPrompt } from './dealer.ts';
 import { describeReplica } from './describe-replica.ts';
+import type { Device } from './device/device.ts';
+import { deviceOf, environmentSeeing } from './device/visible-device.ts';
 import { type ChoiceEngine, generateChoices } from './generate-choices.ts';
+import type { Log } from './log.ts';
 import type { Claim } from './memory-place.ts';
 import type { ModelConfig } from './model-config.ts';
-import { deviceOf, placementEnvironment } from './placement.ts';
 import type { PoolTiming } from './pool-timing.ts';
-import type { Device, Log } from './protocol.ts';
 import { createReplica } from './replica.ts';
 import type { Residency } from './residency.ts';
 import { createSlots, type Slots } from './slots.ts';
@@ -66,7 +67,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   const replicas = Array.from({ length: config.replicas }, (_, index) =>
     createReplica({
       label: `engine ${config.name}/${index}`,
-      environment: placementEnvironment(deviceOf(index, config.devices), options.environment),
+      environment: environmentSeeing(deviceOf(index, config.devices), options.environment),
       log: options.log,
       timing: options.timing,
       settings: async (signal) => ({

@@ -5,8 +5,8 @@ import { modelUnreadable } from './failures.ts';
 import { createFetchedFiles } from './fetched-files.ts';
 import { createFileSums } from './file-sums.ts';
 import { fileVersion } from './file-version.ts';
+import type { Log } from './log.ts';
 import type { ModelConfig } from './model-config.ts';
-import type { Log } from './protocol.ts';
 import { createReportOnce } from './report-once.ts';
 import { withoutFolders } from './without-folders.ts';
 

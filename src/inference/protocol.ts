@@ -1,12 +1,15 @@
 import type { FinishReason, ModelFacts } from '../contracts/inference.ts';
 import type { EngineFacts } from '../contracts/pool.ts';
 import type { CacheType } from './cache-type.ts';
+import type { Device } from './device/device.ts';
 import type { FlashAttentionSetting } from './flash-attention.ts';
+import type { LogLevel } from './log.ts';
 
 /**
  * What the host and its child processes tell each other. Messages of one turn of the event loop travel together, as one
- * array. Both unions are closed; whatever a child is, it answers `ping` with `pong`.
+ * array. Every union is closed; whatever a child is, it answers `ping` with `pong`.
  */
+
 export interface EngineSettings {
   readonly modelPath: string;
   readonly contextSize: number;
@@ -108,15 +111,7 @@ export interface ToDeviceProbe {
 
 export type FromDeviceProbe = { readonly type: 'device'; readonly device: Device } | FromAnyChild;
 
-export type Device =
-  | { readonly type: 'none' | 'unknown' }
-  /** Of all GPUs together: their memory, and what of it is main memory as well. */
-  | { readonly type: 'gpu'; readonly totalBytes: number; readonly unifiedBytes: number };
-
 export type FromAnyChild =
   /** `step` is there while work is being done, and rises with every step of it. */
   | { readonly type: 'pong'; readonly step?: number }
   | { readonly type: 'log'; readonly level: LogLevel; readonly message: string };
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-export type Log = (level: LogLevel, message: string) => void;

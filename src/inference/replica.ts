@@ -9,8 +9,9 @@ import { type Child, type Environment, startChild } from './child-process.ts';
 import { createCircuit } from './circuit.ts';
 import { engineCrashed, engineStopped, modelUnavailable } from './failures.ts';
 import type { ChoiceEvents, ChoiceWork } from './generate-choices.ts';
+import type { Log } from './log.ts';
 import type { PoolTiming } from './pool-timing.ts';
-import type { EngineSettings, FromEngine, Log, ToEngine } from './protocol.ts';
+import type { EngineSettings, FromEngine, ToEngine } from './protocol.ts';
 import { createThroughput, type Throughput } from './throughput.ts';
 import { withoutFolders } from './without-folders.ts';
 

@@ -1,4 +1,4 @@
-import type { Log } from './protocol.ts';
+import type { Log } from './log.ts';
 
 /** Logs what is wrong with something as an error when it is new, and for debugging as long as it stays the same: each request may find it. */
 export interface ReportOnce {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInference, type InferenceOptions, type LocalInference } from '../../src/inference/create-inference.ts';
+import type { LogLevel } from '../../src/inference/log.ts';
 import type { ModelConfig } from '../../src/inference/model-config.ts';
-import type { LogLevel } from '../../src/inference/protocol.ts';
 
 export interface TestModel {
   readonly name: string;

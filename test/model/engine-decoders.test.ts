@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { openEngine } from '../../src/inference/llama/open-engine.ts';
-import type { Log } from '../../src/inference/protocol.ts';
+import type { Log } from '../../src/inference/log.ts';
 import { decodedTexts } from '../kit/decoded-texts.ts';
 import { modelsAtHand } from '../kit/models.ts';
 import { greedyChoice } from '../kit/sampling.ts';

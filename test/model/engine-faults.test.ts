@@ -152,15 +152,19 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
     expect(inference.models()[0]!.status).toBe('LOADED');
   });
 
-  it('goes on with one replica while another rests after three crashes, on its slots alone, until it is tried again', async () => {
+  it('runs nothing of a replica that crashed on another, which goes on alone while the first rests after three crashes', async () => {
     const timing = { restartSeconds: 0.01, pauseSeconds: 2 };
     await using inference = openInference([{ ...config, replicas: 2 }], { timing });
     await inference.preload();
     const [, survivor] = inference.processIds().engines;
     const states = () => inference.pool().models[0]!.replicas.map(({ state }) => state);
+    const { outcome } = await startEndless(inference);
+    process.kill(inference.processIds().engines[0]!, 'SIGKILL');
+    expect(await outcome).toMatchObject({ code: 'ENGINE_CRASHED' });
+    expect(inference.pool().models[0]!.replicas.map(({ slotsBusy }) => slotsBusy)).toEqual([0, 0]);
     const untilBothReady = () =>
       vi.waitFor(() => expect(states()).toEqual(['READY', 'READY']), { timeout: 30_000, interval: 20 });
-    for (let crash = 1; crash <= 3; crash++) {
+    for (let crash = 2; crash <= 3; crash++) {
       await untilBothReady();
       const [victim] = inference.processIds().engines;
       process.kill(victim!, 'SIGKILL');

@@ -1,4 +1,5 @@
-import type { ChoiceSampling, Log } from '../protocol.ts';
+import type { Log } from '../log.ts';
+import type { ChoiceSampling } from '../protocol.ts';
 import type { MeasureStep } from './choose-threads.ts';
 import type { Decoder } from './decoder.ts';
 

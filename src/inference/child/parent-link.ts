@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { Log } from '../protocol.ts';
+import type { Log } from '../log.ts';
 
 /** A child's end of the channel to its host. */
 export interface ParentLink<Out> {

@@ -1,8 +1,8 @@
 import { startChild } from '../child-process.ts';
 import type { ModelConfig } from '../model-config.ts';
-import { placementEnvironment } from '../placement.ts';
-import type { Device } from '../protocol.ts';
+import type { Device } from './device.ts';
 import { type ProbeOptions, probeDevice } from './probe.ts';
+import { environmentSeeing } from './visible-device.ts';
 
 /** The GPUs of this machine, as far as models may use them: each is looked at once, by the first who asks. Disposing ends looks. */
 export interface Devices extends AsyncDisposable {
@@ -34,7 +34,7 @@ export function createDevices(
       if (index === undefined ? !any : !dealt.has(index)) return Promise.resolve({ type: 'none' });
       let look = looks.get(index);
       if (look === undefined) {
-        const environment = placementEnvironment(index, options.environment);
+        const environment = environmentSeeing(index, options.environment);
         look = probeDevice({ ...options, environment }, disposing.signal, start);
         looks.set(index, look);
         look.catch(() => looks.delete(index));

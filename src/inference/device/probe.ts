@@ -3,7 +3,9 @@ import { compiledFile } from '../../lib/compiled-file.ts';
 import type { Settle } from '../../lib/settle.ts';
 import { abortable } from '../abortable.ts';
 import type { Environment, startChild } from '../child-process.ts';
-import type { Device, FromDeviceProbe, Log, ToDeviceProbe } from '../protocol.ts';
+import type { Log } from '../log.ts';
+import type { FromDeviceProbe, ToDeviceProbe } from '../protocol.ts';
+import type { Device } from './device.ts';
 
 export interface ProbeOptions {
   readonly environment: Environment;

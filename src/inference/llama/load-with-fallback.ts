@@ -1,5 +1,5 @@
 import { messageOf } from '../../lib/message-of.ts';
-import type { Log } from '../protocol.ts';
+import type { Log } from '../log.ts';
 
 export type GpuLayers = number | 'auto' | 'max';
 

@@ -1,6 +1,6 @@
 import { getLlama, type Llama, LlamaLogLevel } from 'node-llama-cpp';
 import { messageOf } from '../../lib/message-of.ts';
-import type { Log, LogLevel } from '../protocol.ts';
+import type { Log, LogLevel } from '../log.ts';
 
 const levels: Record<LlamaLogLevel, LogLevel> = {
   [LlamaLogLevel.disabled]: 'debug',

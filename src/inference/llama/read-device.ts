@@ -1,4 +1,5 @@
-import type { Device, Log } from '../protocol.ts';
+import type { Device } from '../device/device.ts';
+import type { Log } from '../log.ts';
 import { openLlama } from './open-llama.ts';
 
 /** The GPUs that the library would use. */

@@ -9,7 +9,8 @@ import {
 } from 'node-llama-cpp';
 import type { ModelFacts } from '../../contracts/inference.ts';
 import { messageOf } from '../../lib/message-of.ts';
-import type { Log, TokenizerInput, TokenizerRefusal, TokenizerRequest } from '../protocol.ts';
+import type { Log } from '../log.ts';
+import type { TokenizerInput, TokenizerRefusal, TokenizerRequest } from '../protocol.ts';
 import { type ChatTemplate, createChatTemplate, type TemplateMessage } from '../tokenizer/chat-template.ts';
 import { attentionFacts } from './attention-facts.ts';
 import { openLlama, withLastComplaint } from './open-llama.ts';

@@ -13,8 +13,9 @@ import {
   tokenizerCrashed,
   tokenizerStopped,
 } from '../failures.ts';
+import type { Log } from '../log.ts';
 import type { ModelFile } from '../model-source.ts';
-import type { FromTokenizer, Log, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
+import type { FromTokenizer, TokenizerRefusal, ToTokenizer } from '../protocol.ts';
 import { createReportOnce } from '../report-once.ts';
 import { withoutFolders } from '../without-folders.ts';
 

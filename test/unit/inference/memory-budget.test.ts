@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Device } from '../../../src/inference/device/device.ts';
 import { type BudgetSources, readMemoryBudget } from '../../../src/inference/memory-budget.ts';
-import type { Device } from '../../../src/inference/protocol.ts';
 
 const gibibyte = 2 ** 30;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deviceOf, placementEnvironment } from '../../../src/inference/placement.ts';
+import { deviceOf, environmentSeeing } from '../../../../src/inference/device/visible-device.ts';
 
 test('replicas are dealt to the devices in turn', () => {
   expect([0, 1, 2, 3, 4].map((replica) => deviceOf(replica, [2, 5]))).toEqual([2, 5, 2, 5, 2]);
@@ -7,7 +7,7 @@ test('replicas are dealt to the devices in turn', () => {
 });
 
 test('a process sees its own device alone, whatever driver it is', () => {
-  expect(placementEnvironment(1, { PATH: '/bin' })).toEqual({
+  expect(environmentSeeing(1, { PATH: '/bin' })).toEqual({
     PATH: '/bin',
     CUDA_VISIBLE_DEVICES: '1',
     HIP_VISIBLE_DEVICES: '1',
@@ -17,11 +17,11 @@ test('a process sees its own device alone, whatever driver it is', () => {
 
 test('numbers count among the devices that the server was given', () => {
   const inherited = { CUDA_VISIBLE_DEVICES: '4, GPU-8932f937' };
-  expect(placementEnvironment(0, inherited).CUDA_VISIBLE_DEVICES).toBe('4');
-  expect(placementEnvironment(1, inherited).CUDA_VISIBLE_DEVICES).toBe('GPU-8932f937');
+  expect(environmentSeeing(0, inherited).CUDA_VISIBLE_DEVICES).toBe('4');
+  expect(environmentSeeing(1, inherited).CUDA_VISIBLE_DEVICES).toBe('GPU-8932f937');
 });
 
 test('where the library chooses, nothing is changed', () => {
   const inherited = { CUDA_VISIBLE_DEVICES: '0,1' };
-  expect(placementEnvironment(undefined, inherited)).toBe(inherited);
+  expect(environmentSeeing(undefined, inherited)).toBe(inherited);
 });

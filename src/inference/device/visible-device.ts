@@ -1,4 +1,4 @@
-import type { Environment } from './child-process.ts';
+import type { Environment } from '../child-process.ts';
 
 /** How each kind of driver is told which GPUs a process sees. */
 const visibleDevices = ['CUDA_VISIBLE_DEVICES', 'HIP_VISIBLE_DEVICES', 'GGML_VK_VISIBLE_DEVICES'] as const;
@@ -12,7 +12,7 @@ export function deviceOf(replica: number, devices: readonly number[] | undefined
  * What a process inherits that is to see one GPU alone. Numbers count among the GPUs that the server itself sees: where its own
  * environment has a list, the device is an entry of that list.
  */
-export function placementEnvironment(device: number | undefined, inherited: Environment): Environment {
+export function environmentSeeing(device: number | undefined, inherited: Environment): Environment {
   if (device === undefined) return inherited;
   const placed = visibleDevices.map((name) => {
     const visible = inherited[name]?.split(',').map((entry) => entry.trim());
