@@ -33,8 +33,8 @@ export interface ChoiceHost {
 }
 
 /**
- * Runs the choices of one job: the first on the caller's slot, further ones on extra slots as far as there are any, the
- * others in turns. What the choices gain in one turn of the event loop becomes one delta.
+ * Runs the choices of one job: one after the other on the caller's slot, and beside them each on an extra slot as far as there are any,
+ * which it gives back when it has ended. What the choices gain in one turn of the event loop becomes one delta.
  *
  * The prompt is evaluated once by each engine that runs some of them: others start from a copy of the first one's state (child/plan-start.ts).
  * `cachedPromptTokens` is what the first choice found, as the prompt is counted once.
@@ -137,7 +137,7 @@ export function generateChoices(
   async function useExtraSlots(): Promise<void> {
     while (nextIndex < job.n) {
       const slot = await host.extraSlot(stopping.signal);
-      void takeTurns()
+      void (nextIndex < job.n ? runChoice(nextIndex++) : Promise.resolve())
         .catch(fail)
         .finally(() => slot[Symbol.dispose]());
     }

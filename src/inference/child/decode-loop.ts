@@ -74,7 +74,7 @@ export function createDecodeLoop(
   let steps = 0;
   let running = false;
 
-  async function start(request: ChoiceRequest, plan: Extract<Start, { type: 'start' }>, copies: Copies): Promise<void> {
+  async function start(request: ChoiceRequest, plan: Start, copies: Copies): Promise<void> {
     const sequence = sequences[plan.sequence]!;
     sequence.scope = request.cacheScope;
     sequence.lastUse = ++uses;
@@ -94,11 +94,7 @@ export function createDecodeLoop(
     events.started(request.requestId, kept);
   }
 
-  async function hold(
-    { sequence }: Sequence,
-    plan: Extract<Start, { type: 'start' }>,
-    copies: Copies,
-  ): Promise<boolean> {
+  async function hold({ sequence }: Sequence, plan: Start, copies: Copies): Promise<boolean> {
     if (plan.copyFrom === undefined) return decoder.keep(sequence, plan.keep);
     const source = sequences[plan.copyFrom]!;
     source.lastUse = ++uses;

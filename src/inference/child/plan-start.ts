@@ -12,16 +12,17 @@ export interface CachedSequence {
   readonly upcoming: readonly number[] | undefined;
 }
 
-/** How a choice begins. */
-export type Start =
-  | {
-      readonly type: 'start';
-      readonly sequence: number;
-      /** Evaluated tokens that it has: a prefix of the prompt that leaves at least one token to evaluate. */
-      readonly keep: number;
-      /** Whose they are, where they are copied. */
-      readonly copyFrom?: number;
-    }
+export interface Start {
+  readonly type: 'start';
+  readonly sequence: number;
+  /** Evaluated tokens that it has: a prefix of the prompt that leaves at least one token to evaluate. */
+  readonly keep: number;
+  /** Whose they are, where they are copied. */
+  readonly copyFrom?: number;
+}
+
+export type StartPlan =
+  | Start
   /** Another choice is evaluating what this prompt shares with it. */
   | { readonly type: 'wait' }
   /** Every sequence is busy. */
@@ -41,7 +42,7 @@ export function planStart(
   promptTokens: readonly number[],
   scope: string,
   isCopyWorthwhile: (gained: number, copied: number) => boolean,
-): Start {
+): StartPlan {
   const candidates = sequences.map((cached) => candidateOf(cached, sequences, promptTokens, scope));
   const idle = candidates.filter(({ cached }) => cached.upcoming === undefined);
   if (idle.length === 0) return { type: 'full' };

@@ -7,6 +7,7 @@ import {
   type ChoiceWork,
   generateChoices,
 } from '../../../src/inference/generate-choices.ts';
+import { createSlots } from '../../../src/inference/slots.ts';
 
 interface Run {
   readonly work: ChoiceWork;
@@ -17,7 +18,7 @@ interface Run {
 /** An engine whose choices the test drives by hand, with so many extra slots. */
 function openHost(extraSlots = 0) {
   const runs: Run[] = [];
-  let free = extraSlots;
+  const slots = createSlots(extraSlots);
   let released = 0;
   const host: ChoiceHost = {
     async engine() {
@@ -35,20 +36,9 @@ function openHost(extraSlots = 0) {
         },
       };
     },
-    extraSlot(signal) {
-      return new Promise((resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason));
-        if (free === 0) return;
-        free -= 1;
-        resolve({
-          [Symbol.dispose]() {
-            free += 1;
-          },
-        });
-      });
-    },
+    extraSlot: (signal) => slots.acquire('extra', signal),
   };
-  return { host, runs, freeSlots: () => free, held: () => runs.length - released };
+  return { host, runs, slots, freeSlots: () => slots.free, held: () => runs.length - released };
 }
 
 const forever = new AbortController().signal;
@@ -88,6 +78,24 @@ function collect(parts: AsyncIterable<InferencePart>) {
 }
 
 describe('choices of a job', () => {
+  it('give an extra slot back after each, so that whoever waits for a first one comes before the next choice', async () => {
+    const { host, runs, slots } = openHost(1);
+    const { done } = collect(generateChoices(job({ n: 3 }), host, forever));
+    await turn();
+    expect(runs).toHaveLength(2);
+    const waiting = slots.acquire('first', forever);
+    const end = (index: number) => runs[index]!.events.piece({ text: 'a', tokens: 1, finishReason: 'STOP' });
+    end(1);
+    await waiting;
+    await turn();
+    expect(runs).toHaveLength(2);
+    end(0);
+    await turn();
+    expect(runs).toHaveLength(3);
+    end(2);
+    await done;
+  });
+
   it('come as one delta for what they gain in one turn', async () => {
     const { host, runs } = openHost(1);
     const { seen, done } = collect(generateChoices(job({ n: 2 }), host, forever));
