@@ -3,13 +3,13 @@ import type { Replica, ReplicaState } from './replica.ts';
 
 /** A replica as the pool shows it. */
 export function describeReplica(replica: Replica, index: number, slots: number): PooledReplica {
-  const { state, facts, load, restarts, throughput } = replica;
+  const { state, facts, runningChoices, restarts, throughput } = replica;
   return {
     index,
     state: shownState(state),
     ...(state.type === 'broken' && { error: state.message, retryAt: new Date(state.retryAt) }),
     slots,
-    slotsBusy: Math.min(load, slots),
+    slotsBusy: Math.min(runningChoices, slots),
     tokensPerSecond: throughput.perSecond(),
     tokensPerStep: throughput.perStep(),
     restarts,

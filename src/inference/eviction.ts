@@ -1,4 +1,4 @@
-import { type Claim, liesIn, type PlaceBytes, placeClaim, withHolding } from './memory-place.ts';
+import { liesIn, type MemoryClaim, type PlaceBytes, placeClaim, withHolding } from './memory-place.ts';
 
 /** A model in memory, as far as its having to leave depends on it. */
 export interface Occupant {
@@ -31,7 +31,7 @@ const idleMomentMilliseconds = 500;
  * request. Who holds nothing of the place that is short stays.
  */
 export function chooseVictims<T extends Occupant>(
-  claim: Claim,
+  claim: MemoryClaim,
   free: PlaceBytes,
   occupants: readonly T[],
   now: number,

@@ -1,14 +1,14 @@
 import { DomainError } from '../contracts/errors.ts';
 import { deviceOf } from './device/visible-device.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import { type Claim, type ClaimPart, type Place, placeClaim } from './memory-place.ts';
+import { type ClaimPart, type MemoryClaim, type Place, placeClaim } from './memory-place.ts';
 import type { ModelConfig } from './model-config.ts';
 
 /**
  * What a model claims of the budget: each replica its bytes where it is dealt to. What is too much for a GPU lies in main memory,
  * as the engine puts as many layers on the GPU as fit. Throws MODEL_UNAVAILABLE where it would not fit even alone.
  */
-export function claimMemory(config: ModelConfig, replicaBytes: number, budget: MemoryBudget): Claim {
+export function claimMemory(config: ModelConfig, replicaBytes: number, budget: MemoryBudget): MemoryClaim {
   const onGpus = new Map<string, ClaimPart>();
   let mainBytes = 0;
   for (let replica = 0; replica < config.replicas; replica++) {

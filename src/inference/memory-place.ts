@@ -4,7 +4,7 @@ export type Place = string;
 export type PlaceBytes = ReadonlyMap<Place, number>;
 
 /** Memory that a model asks for. */
-export interface Claim {
+export interface MemoryClaim {
   /** In all. */
   readonly bytes: number;
   /** Each has to find room; one place may occur in several. */
@@ -22,7 +22,7 @@ export type Placement =
   | { readonly type: 'placed'; readonly holding: PlaceBytes }
   | { readonly type: 'short'; readonly shortages: readonly ClaimPart[] };
 
-export function placeClaim({ parts }: Claim, free: PlaceBytes): Placement {
+export function placeClaim({ parts }: MemoryClaim, free: PlaceBytes): Placement {
   const left = new Map(free);
   const holding = new Map<Place, number>();
   const shortages: ClaimPart[] = [];

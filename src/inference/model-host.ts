@@ -8,7 +8,7 @@ import type { Device } from './device/device.ts';
 import { deviceOf, environmentSeeing } from './device/visible-device.ts';
 import { type ChoiceEngine, generateChoices } from './generate-choices.ts';
 import type { Log } from './log.ts';
-import type { Claim } from './memory-place.ts';
+import type { MemoryClaim } from './memory-place.ts';
 import type { ModelConfig } from './model-config.ts';
 import type { PoolTiming } from './pool-timing.ts';
 import { createReplica } from './replica.ts';
@@ -44,7 +44,7 @@ export interface ModelHostOptions {
   readonly timing: PoolTiming;
   readonly residency: Residency;
   /** What it takes in memory, and where. */
-  readonly claim: () => Promise<Claim>;
+  readonly claim: () => Promise<MemoryClaim>;
   /** The most that `threads: 'auto'` may come to. */
   readonly autoThreads: number;
   /** The GPU of a number, or all of them. */

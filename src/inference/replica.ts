@@ -41,7 +41,7 @@ export interface Replica extends AsyncDisposable {
   readonly state: ReplicaState;
   readonly pid: number | undefined;
   /** Choices that are running on it. */
-  readonly load: number;
+  readonly runningChoices: number;
   /** What it answers now, while it is broken and may not try again yet. */
   readonly refusal: DomainError | undefined;
   /** What it reported when it was loaded; undefined before. */
@@ -222,7 +222,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
     get pid() {
       return child?.pid;
     },
-    get load() {
+    get runningChoices() {
       return requests.size;
     },
     get refusal() {

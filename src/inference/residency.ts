@@ -3,7 +3,7 @@ import type { Settle } from '../lib/settle.ts';
 import { abortable } from './abortable.ts';
 import { chooseVictims } from './eviction.ts';
 import { engineStopped } from './failures.ts';
-import { type Claim, liesIn, type Place, type PlaceBytes, placeClaim, withoutHoldings } from './memory-place.ts';
+import { liesIn, type MemoryClaim, type Place, type PlaceBytes, placeClaim, withoutHoldings } from './memory-place.ts';
 
 /**
  * Which models are in memory, within what each place of it holds. A model is a *resident*:
@@ -35,7 +35,7 @@ export interface ResidentOptions {
   /** How long it stays without being used; null is for ever. */
   readonly keepAliveSeconds: number | null;
   /** What it takes, and alone would find; asked each time it wants in. Throws where it never fits, or cannot be opened. */
-  readonly claim: () => Promise<Claim>;
+  readonly claim: () => Promise<MemoryClaim>;
   /** Ends its processes; nobody uses it. */
   readonly unload: () => Promise<void>;
   readonly changed: () => void;
@@ -63,7 +63,7 @@ export interface Resident {
 interface Entry {
   readonly options: ResidentOptions;
   state: ResidentState;
-  claim: Claim;
+  claim: MemoryClaim;
   /** Where its claim lies, while it is in or leaving. */
   holding: PlaceBytes;
   uses: number;
@@ -91,7 +91,7 @@ export function createResidency(options: ResidencyOptions): Residency {
   let patience: NodeJS.Timeout | undefined;
   let uses = 0;
 
-  async function measure(entry: Entry): Promise<Claim> {
+  async function measure(entry: Entry): Promise<MemoryClaim> {
     reading ??= options.capacities();
     const [read, claim] = await Promise.all([reading, entry.options.claim()]);
     capacities = read;

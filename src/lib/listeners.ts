@@ -9,7 +9,7 @@ export interface Listeners<T> {
 /** What a listener throws is its own bug; nobody who emits can do anything about it. */
 export type ListenerErrorHandler = (error: unknown) => void;
 
-export const warnOfListenerError: ListenerErrorHandler = (error) => {
+const warnOfListenerError: ListenerErrorHandler = (error) => {
   process.emitWarning(error instanceof Error ? error : String(error));
 };
 

@@ -1,5 +1,5 @@
 /** What one choice gained, as far as merging is concerned. */
-export interface ChoicePiece {
+export interface MergeableChoice {
   readonly index: number;
   readonly text: string;
   readonly tokens: number;
@@ -9,10 +9,10 @@ export interface ChoicePiece {
  * How much text one merged event may carry, in UTF-16 units: at most 48 KiB in UTF-8, so that what a reader holds is bounded
  * whatever it missed. A single event that is longer stays whole.
  */
-export const maxMergedTextUnits = 16_384;
+const maxMergedTextUnits = 16_384;
 
 /** Gathers consecutive deltas: one entry per choice, in the order of their first appearance. */
-export interface ChoiceMerger<C extends ChoicePiece> {
+export interface ChoiceMerger<C extends MergeableChoice> {
   /** Whether the delta still fits; the first always does. */
   fits(choices: readonly C[]): boolean;
   add(choices: readonly C[]): void;
@@ -20,7 +20,7 @@ export interface ChoiceMerger<C extends ChoicePiece> {
   merged(): C[];
 }
 
-export function createChoiceMerger<C extends ChoicePiece>(): ChoiceMerger<C> {
+export function createChoiceMerger<C extends MergeableChoice>(): ChoiceMerger<C> {
   const byIndex = new Map<number, Mutable<C>>();
   let textUnits = 0;
   return {
@@ -38,7 +38,7 @@ export function createChoiceMerger<C extends ChoicePiece>(): ChoiceMerger<C> {
 }
 
 /** All of them as a merger would give them out; one alone stays the object that it is. */
-export function mergeChoices<C extends ChoicePiece>(choices: readonly C[]): readonly C[] {
+export function mergeChoices<C extends MergeableChoice>(choices: readonly C[]): readonly C[] {
   if (choices.length <= 1) return choices;
   const merger = createChoiceMerger<C>();
   merger.add(choices);
@@ -48,7 +48,7 @@ export function mergeChoices<C extends ChoicePiece>(choices: readonly C[]): read
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** In place and key by key: a late reader merges every token of a completion, and spreading costs several times as much. */
-function mergeInto<C extends ChoicePiece>(merged: Mutable<C>, piece: C): void {
+function mergeInto<C extends MergeableChoice>(merged: Mutable<C>, piece: C): void {
   const text = merged.text + piece.text;
   const tokens = merged.tokens + piece.tokens;
   for (const key in piece) merged[key] = piece[key];
@@ -56,7 +56,7 @@ function mergeInto<C extends ChoicePiece>(merged: Mutable<C>, piece: C): void {
   merged.tokens = tokens;
 }
 
-export function countTextUnits(choices: readonly ChoicePiece[]): number {
+export function countTextUnits(choices: readonly MergeableChoice[]): number {
   let units = 0;
   for (const { text } of choices) units += text.length;
   return units;

@@ -91,19 +91,19 @@ export function createStoredEvents(
 }
 
 interface Content extends ReplayableText {
-  readonly endings: ReadonlyMap<number, Ending>;
+  readonly endings: ReadonlyMap<number, ChoiceEnding>;
   readonly terminal: LogEvent;
 }
 
 /** How a choice ended, and the last seq that brought something of it. */
-interface Ending extends Pick<CompletionChoice, 'finishReason' | 'stopSequence'> {
+interface ChoiceEnding extends Pick<CompletionChoice, 'finishReason' | 'stopSequence'> {
   readonly seq: number;
 }
 
 function contentOf(completion: Completion): Content {
   const { choices, textIndex } = requireContent(completion);
   const { waypoints, lastSeqs } = surveyTextIndex(textIndex);
-  const endings = new Map<number, Ending>();
+  const endings = new Map<number, ChoiceEnding>();
   for (const [choice, seq] of lastSeqs) {
     const { finishReason = null, stopSequence = null } = choices[choice] ?? {};
     endings.set(choice, { seq, finishReason, stopSequence });

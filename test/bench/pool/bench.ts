@@ -23,6 +23,8 @@ const sequences = 32;
 const contextSize = 1_024;
 const shortPrompt = 64;
 const longPrompt = 512;
+/** Streams that begin together with the same prompt, which has so many tokens. */
+const shared = { streams: 4, promptTokens: 256 };
 /** Short requests to each server before anything is measured, and then long ones on all sequences. */
 const warmUps = 150;
 /** What `tokensPerStep` is about. */
@@ -108,10 +110,24 @@ async function measureThreads(shape: Shape, options: Options & { readonly thread
 
   const title = `${shape.name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
   for (const count of streams) {
-    report(titleOf(title, count, shape), await inTurns(count, shortPrompt, shape.tokens), llamaServer);
+    report(
+      titleOf(title, count, shape),
+      await inTurns(shape.tokens, () => writePrompts(server.admin, count, shortPrompt)),
+      llamaServer,
+    );
     console.log(`Sluice's mean batch: ${(await meanBatch(count, shape.tokens)).toFixed(2)}`);
   }
-  reportPrefill(`${title}, a prompt of ${longPrompt} tokens`, await inTurns(1, longPrompt, 2));
+  reportPrefill(
+    `${title}, a prompt of ${longPrompt} tokens`,
+    await inTurns(2, () => writePrompts(server.admin, 1, longPrompt)),
+  );
+  reportPrefill(
+    `${title}, ${shared.streams} streams at once of one prompt of ${shared.promptTokens} tokens`,
+    await inTurns(2, async () => {
+      const [prompt] = await writePrompts(server.admin, 1, shared.promptTokens);
+      return Array<Prompt>(shared.streams).fill(prompt!);
+    }),
+  );
 }
 
 async function measureDefaults(shape: Shape, { rounds, streams, binary }: Options): Promise<void> {
@@ -129,7 +145,7 @@ async function measureDefaults(shape: Shape, { rounds, streams, binary }: Option
   const { models } = await pool(server.admin);
   const { threads } = models[0]!.replicas[0]!.engine!;
   for (const count of streams) {
-    const measured = await inTurns(count, shortPrompt, shape.tokens);
+    const measured = await inTurns(shape.tokens, () => writePrompts(server.admin, count, shortPrompt));
     const middle = middleOf(measured);
     const [best] = Object.keys(subjects)
       .filter((name) => name !== sluice)
@@ -143,13 +159,12 @@ function titleOf(title: string, count: number, { tokens }: Shape): string {
 }
 
 function measurementOf(subjects: Readonly<Record<string, Subject>>, admin: Client, rounds: number) {
-  async function inTurns(count: number, promptTokens: number, tokens: number): Promise<Map<string, Measured[]>> {
+  /** In turns, so that whatever else the machine does falls on all of them; the first time only warms up. */
+  async function inTurns(tokens: number, write: () => Promise<readonly Prompt[]>): Promise<Map<string, Measured[]>> {
     const measured = new Map<string, Measured[]>(Object.keys(subjects).map((name) => [name, []]));
-    // In turns, so that whatever else the machine does falls on all of them; the first time only warms up.
     for (let round = 0; round <= rounds; round++) {
       for (const [name, measure] of Object.entries(subjects)) {
-        const prompts = await writePrompts(admin, count, promptTokens);
-        const measurement = await measure(prompts, tokens);
+        const measurement = await measure(await write(), tokens);
         if (round > 0) measured.get(name)!.push(measurement);
       }
     }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Claim, placeClaim, withHolding, withoutHoldings } from '../../../src/inference/memory-place.ts';
+import { type MemoryClaim, placeClaim, withHolding, withoutHoldings } from '../../../src/inference/memory-place.ts';
 
 const names = ['a', 'b', 'c', 'd'];
 const freeOf = fc.array(fc.nat(1_000), { minLength: names.length, maxLength: names.length }).map((bytes) => {
@@ -10,7 +10,7 @@ const part = fc.record({
   places: fc.subarray(names, { minLength: 1 }),
   bytes: fc.nat(1_500),
 });
-const claimOf = fc.array(part, { maxLength: 4 }).map((parts): Claim => {
+const claimOf = fc.array(part, { maxLength: 4 }).map((parts): MemoryClaim => {
   return { bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), parts };
 });
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);

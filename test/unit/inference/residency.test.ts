@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Claim } from '../../../src/inference/memory-place.ts';
+import type { MemoryClaim } from '../../../src/inference/memory-place.ts';
 import { createResidency, type Resident, type ResidentOptions } from '../../../src/inference/residency.ts';
 
 const forever = new AbortController().signal;
@@ -33,7 +33,7 @@ function openMemory(memory: number | Readonly<Record<string, number>>) {
   };
 }
 
-function claimOf(needed: number | Readonly<Record<string, number>>, places: readonly string[]): Claim {
+function claimOf(needed: number | Readonly<Record<string, number>>, places: readonly string[]): MemoryClaim {
   if (typeof needed === 'number') return { bytes: needed, parts: [{ places, bytes: needed }] };
   const parts = Object.entries(needed).map(([place, bytes]) => ({ places: [place], bytes }));
   return { bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0), parts };
