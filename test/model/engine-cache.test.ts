@@ -3,6 +3,7 @@ import { cacheTypes, needsFlashAttention } from '../../src/inference/cache-type.
 import type { ModelConfig } from '../../src/inference/model-config.ts';
 import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+import { askApart, askTogether, sharedTokens } from '../kit/shared-prompt.ts';
 
 const [model] = modelsAtHand();
 
@@ -36,6 +37,19 @@ describe.skipIf(model === undefined)('the KV cache of an engine', () => {
       expect(off.text).toBe((await answer({ cacheType, flashAttention: 'on' })).text);
     },
   );
+
+  it.each([
+    { cacheType: 'f16', flashAttention: 'off' },
+    { cacheType: 'f16', flashAttention: 'on' },
+    { cacheType: 'q8_0', flashAttention: 'on' },
+  ] as const)('is given to other prompts, whatever it is made of: %j', async (changes) => {
+    await using inference = openInference([{ ...config, ...changes }]);
+    const together = await askTogether(inference, config.name);
+    expect(together.map(({ usage }) => usage.cachedPromptTokens)).toEqual([0, sharedTokens.length]);
+    const apart = await askApart(inference, config.name);
+    expect(apart.map(({ usage }) => usage.cachedPromptTokens)).toEqual([0, 0]);
+    expect(together.map(({ text }) => text)).toEqual(apart.map(({ text }) => text));
+  });
 
   it('takes in q8_0 what the estimate says less than in f16, measured', async () => {
     const large = { contextSize: 16_384, sequences: 4, flashAttention: 'on' } as const;

@@ -7,6 +7,7 @@ import type { ModelConfig } from '../../src/inference/model-config.ts';
 import { randomModel } from '../bench/pool/random-model.ts';
 import { forever, generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference, type TestModel } from '../kit/models.ts';
+import { askApart, askTogether, sharedTokens } from '../kit/shared-prompt.ts';
 
 const [model] = modelsAtHand();
 const driver = process.env.VK_ICD_FILENAMES ?? softwareDriver();
@@ -59,23 +60,13 @@ describe.skipIf(model === undefined || driver === undefined)('engines on a GPU',
 
   it('give a prompt what another that is running has evaluated of it, and answer as the CPU does without', async () => {
     const config = modelConfig(model!, { contextSize: 256, sequences: 2, gpuLayers: 'max', devices: [0] });
-    const shared = [1, ...Array.from({ length: 63 }, (_, i) => 300 + i)];
-    const ask = (inference: ReturnType<typeof openInference>, word: number, onPart?: () => void) =>
-      generate(inference, job(config.name, [...shared, word], { maxTokens: 24 }), forever, onPart);
     await using gpu = openInference([config], { environment });
-    await gpu.preload();
-    const [first, second] = await new Promise<Awaited<ReturnType<typeof ask>>[]>((resolve, reject) => {
-      let begun: ReturnType<typeof ask> | undefined;
-      const running = ask(gpu, 400, () => {
-        begun ??= ask(gpu, 401);
-      });
-      running.then(async (first) => resolve([first, await begun!])).catch(reject);
-    });
+    const together = await askTogether(gpu, config.name);
     expect(gpu.pool().models[0]!.replicas[0]!.engine!.gpuLayers).toBeGreaterThan(1);
-    expect([first!.usage.cachedPromptTokens, second!.usage.cachedPromptTokens]).toEqual([0, shared.length]);
+    expect(together.map(({ usage }) => usage.cachedPromptTokens)).toEqual([0, sharedTokens.length]);
     await using cpu = openInference([{ ...config, gpuLayers: 0 }]);
-    const alone = [(await ask(cpu, 400)).text, (await ask(cpu, 401)).text];
-    expect([first!.text, second!.text]).toEqual(alone);
+    const apart = await askApart(cpu, config.name);
+    expect(together.map(({ text }) => text)).toEqual(apart.map(({ text }) => text));
   });
 
   it('keep their cache on the GPU in the type that the model asks for', async () => {
