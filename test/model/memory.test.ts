@@ -1,7 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { copyFile, mkdtemp, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
@@ -44,24 +41,19 @@ describe.skipIf(model === undefined)('models that share memory', () => {
     expect(inference.logged.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  it('stay where a model that is known to be broken is asked for', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'sluice-broken-'));
-    const file = join(directory, 'broken.gguf');
-    await copyFile(model!.path, file);
-    const broken = { ...second, name: 'broken', source: `file:${file}` };
-    const options = { memoryBytes: roomForOne, timing: { reloadSeconds: 600 } };
-    await using inference = openInference([first, broken], options);
+  it('stay where a model is asked for whose engine is known to crash', async () => {
+    const timing = { crashes: 1, pauseSeconds: 600 };
+    await using inference = openInference([first, second], { memoryBytes: roomForOne, timing });
     const promptTokens = await prompt(inference);
-    await inference.tokenize('broken', { type: 'text', text: 'Its facts are known from here on.' });
-    await truncate(file, 1_000_000);
     const ask = (name: string) => generate(inference, job(name, promptTokens));
-    await expect(ask('broken')).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    await ask('second');
+    process.kill(inference.processIds().engines[0]!, 'SIGKILL');
+    await waitFor('the model to be given up', () => inference.models()[1]!.status === 'FAILED');
     await ask('first');
     const engines = inference.processIds().engines;
-    await expect(ask('broken')).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    await expect(ask('second')).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
     await ask('first');
     expect(inference.processIds().engines).toEqual(engines);
-    await rm(directory, { recursive: true });
   });
 
   it('are loaded with the server as far as they fit, in the order of the configuration', async () => {
