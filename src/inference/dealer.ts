@@ -1,3 +1,4 @@
+import { sharedPrefix } from '../lib/shared-prefix.ts';
 import type { Replica } from './replica.ts';
 
 /** What a choice starts with. */
@@ -87,9 +88,5 @@ function createPlayer<R extends Pick<Replica, 'pid'>>(replica: R, sequences: num
 }
 
 function sharedTokens(before: DealtPrompt, prompt: DealtPrompt): number {
-  if (before.cacheScope !== prompt.cacheScope) return 0;
-  const [a, b] = [before.promptTokens, prompt.promptTokens];
-  let shared = 0;
-  while (shared < a.length && shared < b.length && a[shared] === b[shared]) shared += 1;
-  return shared;
+  return before.cacheScope === prompt.cacheScope ? sharedPrefix(before.promptTokens, prompt.promptTokens) : 0;
 }

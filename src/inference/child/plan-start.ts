@@ -1,3 +1,4 @@
+import { sharedPrefix } from '../../lib/shared-prefix.ts';
 import { worthwhileTokens } from './copy-pace.ts';
 
 /** What one sequence of the decoder holds, and for whom. */
@@ -85,14 +86,16 @@ function candidateOf(
   scope: string,
 ): Candidate {
   const { sequence, tokens, upcoming } = cached;
+  // The last token is always evaluated: what follows it is sampled from that.
+  const mostHeld = Math.max(0, promptTokens.length - 1);
   const isBusy = (index: number) => Number(sequences[index]?.upcoming !== undefined);
-  const holds = cached.scope === scope ? sharedPrefix(tokens, promptTokens) : 0;
+  const holds = cached.scope === scope ? Math.min(sharedPrefix(tokens, promptTokens), mostHeld) : 0;
   const goesOn = cached.scope === scope && upcoming !== undefined && holds === tokens.length;
   const isWorthwhile = holds >= worthwhileTokens || holds * 2 >= promptTokens.length;
   return {
     cached,
     holds,
-    willHold: goesOn ? holds + sharedPrefix(upcoming, promptTokens, holds) : holds,
+    willHold: goesOn ? Math.min(holds + sharedPrefix(upcoming, promptTokens, holds), mostHeld) : holds,
     worth: isWorthwhile ? holds : 0,
     neighbours: isBusy(sequence - 1) + isBusy(sequence + 1),
   };
@@ -121,12 +124,4 @@ function best(candidates: readonly Candidate[], ...orders: readonly Order[]): Ca
   };
   const [first, ...others] = candidates;
   return first && others.reduce((best, other) => (compare(other, best) < 0 ? other : best), first);
-}
-
-/** How many tokens agree from the start on, of the prompt from `from` on; its last one is never among them. */
-function sharedPrefix(tokens: readonly number[], prompt: readonly number[], from = 0): number {
-  const most = Math.min(tokens.length, prompt.length - 1 - from);
-  let shared = 0;
-  while (shared < most && tokens[shared] === prompt[from + shared]) shared++;
-  return Math.max(0, shared);
 }
