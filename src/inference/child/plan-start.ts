@@ -48,7 +48,7 @@ export function planStart(
   const idle = candidates.filter(({ cached }) => cached.upcoming === undefined);
   if (idle.length === 0) return { type: 'full' };
 
-  const inPlace = best(idle, holdsMore, isBetterPlace)!;
+  const inPlace = best(idle, (a, b) => holdsMore(a, b) || isBetterPlace(a, b))!;
   const richest = best(candidates, holdsMore)!;
   const source = richest.worth > inPlace.worth ? richest : inPlace;
   const awaited = best(candidates, (a, b) => b.willHold - a.willHold)!;
@@ -88,7 +88,7 @@ function candidateOf(
   const { sequence, tokens, upcoming } = cached;
   // The last token is always evaluated: what follows it is sampled from that.
   const mostHeld = Math.max(0, promptTokens.length - 1);
-  const isBusy = (index: number) => Number(sequences[index]?.upcoming !== undefined);
+  const busyAt = (index: number) => Number(sequences[index]?.upcoming !== undefined);
   const holds = cached.scope === scope ? Math.min(sharedPrefix(tokens, promptTokens), mostHeld) : 0;
   const goesOn = cached.scope === scope && upcoming !== undefined && holds === tokens.length;
   const isWorthwhile = holds >= worthwhileTokens || holds * 2 >= promptTokens.length;
@@ -97,7 +97,7 @@ function candidateOf(
     holds,
     willHold: goesOn ? Math.min(holds + sharedPrefix(upcoming, promptTokens, holds), mostHeld) : holds,
     worth: isWorthwhile ? holds : 0,
-    neighbours: isBusy(sequence - 1) + isBusy(sequence + 1),
+    neighbours: busyAt(sequence - 1) + busyAt(sequence + 1),
   };
 }
 
@@ -114,14 +114,7 @@ const isBetterPlace: Order = (a, b) =>
   Number(a.cached.tokens.length > 0) - Number(b.cached.tokens.length > 0) ||
   a.cached.lastUse - b.cached.lastUse;
 
-function best(candidates: readonly Candidate[], ...orders: readonly Order[]): Candidate | undefined {
-  const compare: Order = (a, b) => {
-    for (const order of orders) {
-      const difference = order(a, b);
-      if (difference !== 0) return difference;
-    }
-    return 0;
-  };
-  const [first, ...others] = candidates;
-  return first && others.reduce((best, other) => (compare(other, best) < 0 ? other : best), first);
+/** The first of equals. */
+function best(candidates: readonly Candidate[], order: Order): Candidate | undefined {
+  return candidates.toSorted(order)[0];
 }

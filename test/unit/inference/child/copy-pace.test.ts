@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { createCopyPace } from '../../../../src/inference/child/copy-pace.ts';
 
+/** A millisecond a token to evaluate, a tenth of that to copy. */
+function measuredPace() {
+  const pace = createCopyPace();
+  pace.evaluated(100, 100);
+  pace.copied(100, 10);
+  return pace;
+}
+
 describe('a copy', () => {
   test('is tried before anything is known, but not for a few tokens', () => {
     const pace = createCopyPace();
@@ -9,17 +17,13 @@ describe('a copy', () => {
   });
 
   test('is worth the while up to half of what it spares', () => {
-    const pace = createCopyPace();
-    pace.evaluated(100, 100);
-    pace.copied(100, 10);
+    const pace = measuredPace();
     expect(pace.isWorthwhile(40, 200)).toBe(true);
     expect(pace.isWorthwhile(40, 201)).toBe(false);
   });
 
   test('never takes longer than half a chunk of a prompt, however much it spares', () => {
-    const pace = createCopyPace();
-    pace.evaluated(100, 100);
-    pace.copied(100, 10);
+    const pace = measuredPace();
     expect(pace.isWorthwhile(5_000, 640)).toBe(true);
     expect(pace.isWorthwhile(5_000, 641)).toBe(false);
   });
@@ -38,10 +42,8 @@ describe('a copy', () => {
   });
 
   test('is measured against steps of prompts, not of single tokens', () => {
-    const pace = createCopyPace();
-    pace.evaluated(100, 100);
+    const pace = measuredPace();
     pace.evaluated(1, 50);
-    pace.copied(100, 10);
     expect(pace.isWorthwhile(40, 201)).toBe(false);
   });
 });
