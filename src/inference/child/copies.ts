@@ -9,6 +9,8 @@ export interface Copies extends AsyncDisposable {
     to: number,
     length: number,
   ): Promise<boolean>;
+  /** A sequence begins another prompt: what was put aside of it is no longer what it holds. */
+  forget(sequence: number): Promise<void>;
 }
 
 export function createCopies(decoder: Decoder, pace: CopyPace): Copies {
@@ -30,6 +32,11 @@ export function createCopies(decoder: Decoder, pace: CopyPace): Copies {
         decoder.keep(to, 0);
       }
       return copied;
+    },
+    async forget(sequence) {
+      const snapshot = snapshots.get(sequence);
+      snapshots.delete(sequence);
+      await snapshot?.[Symbol.asyncDispose]();
     },
     async [Symbol.asyncDispose]() {
       for (const snapshot of snapshots.values()) await snapshot?.[Symbol.asyncDispose]();

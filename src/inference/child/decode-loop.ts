@@ -88,6 +88,7 @@ export function createDecodeLoop(
       cancelled: false,
     };
     sequence.choice = choice;
+    await copies.forget(plan.sequence);
     const kept = (await hold(sequence, plan, copies)) ? plan.keep : 0;
     sequence.tokens = request.promptTokens.slice(0, kept);
     choice.pending = request.promptTokens.slice(kept);

@@ -331,6 +331,31 @@ describe('decode loop', () => {
       expect(recorded.text(4)).toBe('vw');
     });
 
+    it('is begun with by its own scope alone, also where a sequence that was copied from is the next to be copied to', async () => {
+      const { loop, recorded, decoder } = open({ sequences: 8, batchSize: 256, contextSize: 256 });
+      const [ones, others] = [shared.map((token) => token + 1), shared.toReversed()];
+      const chat = [...ones, ...Array<number>(80).fill(2)];
+      const stays = { maxTokens: 20 };
+      const prompts = [{}, {}, {}, { promptTokens: chat }, {}, { promptTokens: others }, {}, {}];
+      for (const [id, prompt] of prompts.entries()) {
+        const runsOn = [0, 1, 2, 4, 5].includes(id);
+        const cacheScope = id === 3 ? 'one' : 'other';
+        loop.generate(request(id, { promptTokens: [id], cacheScope, maxTokens: runsOn ? 20 : 1, ...prompt }));
+      }
+      await recorded.untilEnded(3, 6, 7);
+      loop.generate(request(10, { ...stays, promptTokens: [...ones, 0, 0], cacheScope: 'one' }));
+      loop.generate(request(11, { ...stays, promptTokens: [...others, 0], cacheScope: 'other' }));
+      loop.generate(request(12, { ...stays, promptTokens: [...others, 1], cacheScope: 'other' }));
+      await recorded.untilEnded(12);
+      expect(decoder.copies).toEqual([
+        { from: 3, to: 6, length: 40 },
+        { from: 5, to: 3, length: 40 },
+        { from: 3, to: 7, length: 40 },
+      ]);
+      expect(decoder.evaluated[7]!.slice(0, 41)).toEqual([...others, 1]);
+      expect(decoder.snapshots.live).toBe(0);
+    });
+
     it('lets a choice be cancelled while its prompt is being copied', async () => {
       const { loop, recorded, decoder } = open({ sequences: 3, batchSize: 64 });
       for (const id of [1, 2, 3]) loop.generate(request(id, { promptTokens: shared, maxTokens: 3 }));
