@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { cacheTypes, needsFlashAttention } from '../../src/inference/cache-type.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CacheType, cacheTypes, needsFlashAttention } from '../../src/inference/cache-type.ts';
+import type { LocalInference } from '../../src/inference/create-inference.ts';
 import type { ModelConfig } from '../../src/inference/model-config.ts';
 import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
@@ -9,12 +10,36 @@ const [model] = modelsAtHand();
 
 describe.skipIf(model === undefined)('the KV cache of an engine', () => {
   const config = modelConfig(model!, { contextSize: 256, sequences: 2, gpuLayers: 0 });
+  type Cache = Partial<Pick<ModelConfig, 'cacheType' | 'flashAttention' | 'contextSize' | 'sequences'>>;
+  const nameOf = (cache: Cache) => JSON.stringify(cache);
+  const withAttention = (flashAttention: 'on' | 'off') => (cacheType: CacheType) => ({ cacheType, flashAttention });
+  const plain = cacheTypes.map((cacheType) => ({ cacheType }));
+  const unquantized = cacheTypes.filter((type) => !needsFlashAttention(type));
+  const copied = [withAttention('off')('f16'), withAttention('on')('f16'), withAttention('on')('q8_0')];
+  const large = (cacheType: CacheType) => ({ ...withAttention('on')(cacheType), contextSize: 16_384, sequences: 4 });
+  const impossible = withAttention('off')('q8_0');
+  const caches: readonly Cache[] = [
+    ...plain,
+    ...unquantized.flatMap((type) => [withAttention('on')(type), withAttention('off')(type)]),
+    withAttention('on')('q8_0'),
+    large('f16'),
+    large('q8_0'),
+    impossible,
+  ];
 
-  async function answer(changes: Partial<ModelConfig>) {
-    await using inference = openInference([{ ...config, ...changes }]);
-    const { tokens } = await inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' });
-    const { text, usage } = await generate(inference, job(config.name, tokens, { maxTokens: 24 }));
-    const [{ reservedBytes, replicas }] = inference.pool().models as [ReturnType<typeof inference.pool>['models'][0]];
+  // One pool for all: each model is loaded by the first test that asks it.
+  let inference: LocalInference;
+  let promptTokens: readonly number[];
+  beforeAll(async () => {
+    inference = openInference(caches.map((cache) => ({ ...config, ...cache, name: nameOf(cache) })));
+    promptTokens = (await inference.tokenize(nameOf(caches[0]!), { type: 'text', text: 'Once upon a time' })).tokens;
+  });
+  afterAll(() => inference[Symbol.asyncDispose]());
+
+  async function answer(cache: Cache) {
+    const name = nameOf(cache);
+    const { text, usage } = await generate(inference, job(name, promptTokens, { maxTokens: 24 }));
+    const { reservedBytes, replicas } = inference.pool().models.find((pooled) => pooled.name === name)!;
     return { text, usage, reservedBytes, engine: replicas[0]!.engine! };
   }
 
@@ -29,32 +54,24 @@ describe.skipIf(model === undefined)('the KV cache of an engine', () => {
     expect(text).toMatch(/^[ \w,.]+/u);
   });
 
-  it.each(cacheTypes.filter((type) => !needsFlashAttention(type)))(
-    'gives in %s the same likeliest tokens with flash attention and without',
-    async (cacheType) => {
-      const off = await answer({ cacheType, flashAttention: 'off' });
-      expect(off.engine).toMatchObject({ cacheType: cacheType.toUpperCase(), flashAttention: false });
-      expect(off.text).toBe((await answer({ cacheType, flashAttention: 'on' })).text);
-    },
-  );
+  it.each(unquantized)('gives in %s the same likeliest tokens with flash attention and without', async (cacheType) => {
+    const off = await answer(withAttention('off')(cacheType));
+    expect(off.engine).toMatchObject({ cacheType: cacheType.toUpperCase(), flashAttention: false });
+    expect(off.text).toBe((await answer(withAttention('on')(cacheType))).text);
+  });
 
-  it.each([
-    { cacheType: 'f16', flashAttention: 'off' },
-    { cacheType: 'f16', flashAttention: 'on' },
-    { cacheType: 'q8_0', flashAttention: 'on' },
-  ] as const)('is given to other prompts, whatever it is made of: %j', async (changes) => {
-    await using inference = openInference([{ ...config, ...changes }]);
-    const together = await askTogether(inference, config.name);
+  it.each(copied)('is given to other prompts, whatever it is made of: %j', async (cache) => {
+    const name = nameOf(cache);
+    const together = await askTogether(inference, name);
     expect(together.map(({ usage }) => usage.cachedPromptTokens)).toEqual([0, sharedTokens.length]);
-    const apart = await askApart(inference, config.name);
+    const apart = await askApart(inference, name);
     expect(apart.map(({ usage }) => usage.cachedPromptTokens)).toEqual([0, 0]);
     expect(together.map(({ text }) => text)).toEqual(apart.map(({ text }) => text));
   });
 
   it('takes in q8_0 what the estimate says less than in f16, measured', async () => {
-    const large = { contextSize: 16_384, sequences: 4, flashAttention: 'on' } as const;
-    const f16 = await answer({ ...large, cacheType: 'f16' });
-    const q8 = await answer({ ...large, cacheType: 'q8_0' });
+    const f16 = await answer(large('f16'));
+    const q8 = await answer(large('q8_0'));
     const estimated = f16.reservedBytes - q8.reservedBytes;
     const measured = f16.engine.memoryBytes - q8.engine.memoryBytes;
     expect(estimated).toBeGreaterThan(50_000_000);
@@ -63,9 +80,7 @@ describe.skipIf(model === undefined)('the KV cache of an engine', () => {
   });
 
   it('in a type that only flash attention reads makes its model FAILED without, with the reason', async () => {
-    await using inference = openInference([{ ...config, cacheType: 'q8_0', flashAttention: 'off' }]);
-    const { tokens } = await inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' });
-    await expect(generate(inference, job(config.name, tokens))).rejects.toMatchObject({
+    await expect(generate(inference, job(nameOf(impossible), promptTokens))).rejects.toMatchObject({
       code: 'MODEL_UNAVAILABLE',
       message: expect.stringContaining('quantized V cache requires flash_attn'),
     });

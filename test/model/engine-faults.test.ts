@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { InferencePart } from '../../src/contracts/inference.ts';
@@ -255,23 +255,32 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
       },
     };
 
+    const pathOf = (kind: string) => join(directory, `${kind.replaceAll(' ', '-')}.gguf`);
+    // One pool for all of them and one that is whole, which answers beside each.
+    let inference: ReturnType<typeof openInference>;
+    beforeAll(() => {
+      const models = Object.keys(broken).map((kind) => ({ ...config, name: kind, source: `file:${pathOf(kind)}` }));
+      inference = openInference([...models, config]);
+    });
+    afterAll(() => inference[Symbol.asyncDispose]());
+
     it.each(Object.keys(broken))(
       'a file that is %s makes its model FAILED, with the file and the reason',
       async (kind) => {
-        const file = `${kind.replaceAll(' ', '-')}.gguf`;
-        const path = join(directory, file);
+        const path = pathOf(kind);
+        const file = basename(path);
         const namesTheFile = expect.toSatisfy((told: string) => told.includes(file) && !told.includes(directory));
         const content = await broken[kind]!();
         if (content !== undefined) await writeFile(path, content);
-        await using inference = openInference([{ ...config, name: 'broken', source: `file:${path}` }, config]);
-        const failure = await generate(inference, job('broken', prompt)).catch((error: unknown) => error);
+        const failure = await generate(inference, job(kind, prompt)).catch((error: unknown) => error);
         expect(failure).toMatchObject({ code: 'MODEL_UNAVAILABLE', message: namesTheFile });
-        expect(inference.models()[0]).toMatchObject({ status: 'FAILED', error: namesTheFile });
+        expect(inference.models().find(({ name }) => name === kind)).toMatchObject({
+          status: 'FAILED',
+          error: namesTheFile,
+        });
         expect(inference.logged.some(({ message }) => message.includes(path))).toBe(true);
         expect((await generate(inference, job(config.name, prompt))).usage.completionTokens).toBe(12);
-        const tokenized = await inference
-          .tokenize('broken', { type: 'text', text: 'x' })
-          .catch((error: unknown) => error);
+        const tokenized = await inference.tokenize(kind, { type: 'text', text: 'x' }).catch((error: unknown) => error);
         // A vocabulary may be whole where the weights are not.
         if (kind !== 'cut in its weights') {
           expect(tokenized).toMatchObject({ code: 'MODEL_UNAVAILABLE', message: namesTheFile });
