@@ -37,6 +37,9 @@ import { createUsage } from './domain/usage/usage.ts';
 import type { GraphqlContext, Services } from './graphql/context.ts';
 import { createSchema } from './graphql/schema.ts';
 import { createInference, type LocalInference } from './inference/create-inference.ts';
+import { dealDevices } from './inference/device/deal-devices.ts';
+import type { Log } from './inference/log.ts';
+import { defaultTiming } from './inference/pool-timing.ts';
 import { createDisposer, type Disposer } from './lib/disposer.ts';
 import { silentLogger } from './logger.ts';
 import { migrate as migrateStore, openStore, type StoreOptions } from './store/open.ts';
@@ -88,7 +91,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
 
   // Adapters
   const store = opened.use(await openStore(storeOptions(config, logger)));
-  const pool = given ? undefined : openInference(config, logger);
+  const pool = given ? undefined : await openInference(config, logger);
   const inference: Inference = opened.use(given ?? pool!);
   const signals = opened.use(createMemorySignals());
   const log = opened.use(createMemoryTokenLog({ retention }));
@@ -215,18 +218,19 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   };
 }
 
-function openInference(
+async function openInference(
   { models, limits, baseDirectory, dataDirectory, environment }: Config,
   logger: Logger,
-): LocalInference {
+): Promise<LocalInference> {
+  const log: Log = (level, message) => logger[level]({}, message);
   return createInference({
-    models,
+    models: await dealDevices(models, { environment, hangSeconds: defaultTiming.hangSeconds, log }),
     baseDirectory,
     timing: { stallSeconds: limits.stepSeconds },
     modelsDirectory: join(dataDirectory, 'models'),
     environment,
     ...(limits.modelMemoryBytes !== undefined && { memoryBytes: limits.modelMemoryBytes }),
-    log: (level, message) => logger[level]({}, message),
+    log,
   });
 }
 

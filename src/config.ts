@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { ModelPrice } from './contracts/inference.ts';
 import { cacheTypes, needsFlashAttention } from './inference/cache-type.ts';
 import { flashAttentionSettings } from './inference/flash-attention.ts';
-import { cacheSharings, type ModelConfig } from './inference/model-config.ts';
+import { type CatalogueModel, cacheSharings } from './inference/model-config.ts';
 
 /** Everything that can be configured, read once: environment (or the flag of the same name), then the config file. */
 export interface Config {
@@ -21,7 +21,7 @@ export interface Config {
   readonly graphiql: boolean;
   readonly logLevel: LogLevel;
   readonly databaseUrl: string | undefined;
-  readonly models: readonly ModelConfig[];
+  readonly models: readonly CatalogueModel[];
   /** What relative `file:` sources are relative to. */
   readonly baseDirectory: string;
   readonly limits: ConfigFile['limits'];
@@ -71,10 +71,11 @@ const modelSchema = z.strictObject({
     .optional()
     .describe('Engine processes of the model; one for each of its devices, else one, where absent.'),
   devices: z
-    .array(z.int().min(0))
-    .min(1)
+    .union([z.literal('all'), z.array(z.int().min(0)).min(1)])
     .optional()
-    .describe('Numbers of the GPUs that replicas are dealt to, one each; any GPU where absent.'),
+    .describe(
+      'Numbers of the GPUs that replicas are dealt to, one each, or all: every GPU there is. Any GPU where absent.',
+    ),
   threads: z
     .union([z.literal('auto'), z.int().min(1)])
     .default('auto')
@@ -207,7 +208,7 @@ export function loadConfig(flags: Environment = {}, environment: Environment = p
     graphiql: parseSwitch('SLUICE_GRAPHIQL', read('SLUICE_GRAPHIQL')) ?? isLoopback(host),
     logLevel: parseLogLevel(read('SLUICE_LOG_LEVEL') ?? 'info'),
     databaseUrl: parseDatabaseUrl(read('DATABASE_URL')),
-    models: (file.models ?? [modelSchema.parse(starterModel)]).map(toModelConfig),
+    models: (file.models ?? [modelSchema.parse(starterModel)]).map(toCatalogueModel),
     baseDirectory: file.models && configPath ? dirname(resolve(configPath)) : packageDirectory,
     limits: file.limits,
     streams: file.streams,
@@ -278,11 +279,17 @@ function rejectUnreadableCaches(path: string, file: ConfigFile): void {
   }
 }
 
-function toModelConfig({ price, sha256, devices, replicas, ...model }: z.output<typeof modelSchema>): ModelConfig {
+function toCatalogueModel({
+  price,
+  sha256,
+  devices,
+  replicas,
+  ...model
+}: z.output<typeof modelSchema>): CatalogueModel {
   return {
     ...model,
-    replicas: replicas ?? devices?.length ?? 1,
     ...(sha256 === undefined ? {} : { sha256 }),
+    ...(replicas === undefined ? {} : { replicas }),
     ...(devices === undefined ? {} : { devices }),
     price: toPrice(price),
   };

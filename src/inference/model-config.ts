@@ -36,6 +36,13 @@ export interface ModelConfig {
   readonly price: ModelPrice;
 }
 
+/** A model as the configuration has it, before it is known which GPUs there are. */
+export interface CatalogueModel extends Omit<ModelConfig, 'replicas' | 'devices'> {
+  /** One per device, else one, where absent. */
+  readonly replicas?: number;
+  readonly devices?: readonly number[] | 'all';
+}
+
 /** Whose prompts may share evaluated tokens: with `all`, the speed of an answer tells one project what others have sent. */
 export const cacheSharings = ['project', 'all'] as const;
 export type CacheSharing = (typeof cacheSharings)[number];

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config.ts';
 import { createInference } from '../../src/inference/create-inference.ts';
+import { dealDevices } from '../../src/inference/device/deal-devices.ts';
 import { createScriptedInference } from '../../src/inference/scripted.ts';
 import { silentLogger } from '../../src/logger.ts';
 import { startServer } from '../../src/server.ts';
@@ -29,10 +30,12 @@ const config = loadConfig();
 const tell = (message: FromMeteredServer) => void process.send!(message);
 const report = (produced: Produced) => tell({ type: 'produced', produced });
 
-function openLlama() {
-  const { models, baseDirectory, dataDirectory, environment } = config;
+async function openLlama() {
+  const { baseDirectory, dataDirectory, environment } = config;
   const modelsDirectory = join(dataDirectory, 'models');
-  const inference = createInference({ models, baseDirectory, modelsDirectory, environment, log: () => {} });
+  const log = () => {};
+  const models = await dealDevices(config.models, { environment, hangSeconds: 10, log });
+  const inference = createInference({ models, baseDirectory, modelsDirectory, environment, log });
   void inference.preload();
   return inference;
 }
@@ -40,7 +43,7 @@ function openLlama() {
 const scripted = process.env.METERED_ENGINE === 'llama' ? undefined : createScriptedInference([scriptedModel]);
 scripted?.hold();
 if (process.env.METERED_ENGINE === 'paced') setInterval(() => scripted?.allow(tokensPerTick), tickMilliseconds);
-const inference = meterEngine(scripted ?? openLlama(), report);
+const inference = meterEngine(scripted ?? (await openLlama()), report);
 const server = await startServer(config, { logger: silentLogger, inference });
 
 process.on('message', (message: ToMeteredServer) => {

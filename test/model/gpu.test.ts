@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { dealDevices } from '../../src/inference/device/deal-devices.ts';
 import type { ModelConfig } from '../../src/inference/model-config.ts';
 import { randomModel } from '../bench/pool/random-model.ts';
 import { forever, generate, job } from '../kit/generate.ts';
@@ -56,6 +57,24 @@ describe.skipIf(model === undefined || driver === undefined)('engines on a GPU',
     expect(cpu.pool.models[0]!.replicas[0]!.engine).toMatchObject({ device: 'CPU', gpuLayers: 0, gpuMemoryBytes: 0 });
     expect(gpu.text).toBe(cpu.text);
     expect(gpu.text).not.toBe('');
+  });
+
+  it('have a replica on each of all GPUs, which answer alike', async () => {
+    // One software GPU, seen twice.
+    const two = { ...environment, GGML_VK_VISIBLE_DEVICES: '0,0' };
+    const { replicas: _one, ...wanted } = modelConfig(model!, { contextSize: 256, sequences: 1, gpuLayers: 'max' });
+    const log = () => {};
+    const models = await dealDevices([{ ...wanted, devices: 'all' }], { environment: two, hangSeconds: 60, log });
+    await using inference = openInference(models, { environment: two });
+    await inference.load(wanted.name, forever);
+    const { tokens } = await inference.tokenize(wanted.name, { type: 'text', text: 'Once upon a time' });
+    const tokensApart = job(wanted.name, tokens, { maxTokens: 8 });
+    const texts = await Promise.all([generate(inference, tokensApart), generate(inference, tokensApart)]);
+    expect(texts[0].text).toBe(texts[1].text);
+    const { replicas } = inference.pool().models[0]!;
+    for (const { engine } of replicas) expect(engine!.gpuLayers).toBe(engine!.layers);
+    expect(replicas.map(({ tokensPerStep }) => tokensPerStep)).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(inference.pool().places.map(({ name }) => name)).toEqual(['GPU 0', 'GPU 1', 'main memory']);
   });
 
   it('give a prompt what another that is running has evaluated of it, and answer as the CPU does without', async () => {

@@ -17,18 +17,19 @@ describe('a model of the configuration', () => {
     return loadConfig({}, { SLUICE_CONFIG: path }).models[0]!;
   }
 
-  it('is loaded with the server and stays, with one replica, unless it says otherwise', () => {
-    expect(modelWith({})).toMatchObject({ load: 'start', keepAliveSeconds: null, replicas: 1, gpuLayers: 'auto' });
+  it('is loaded with the server and stays, unless it says otherwise', () => {
+    expect(modelWith({})).toMatchObject({ load: 'start', keepAliveSeconds: null, gpuLayers: 'auto' });
     expect(modelWith({ load: 'demand', keepAliveSeconds: 300 })).toMatchObject({
       load: 'demand',
       keepAliveSeconds: 300,
     });
-    expect('devices' in modelWith({})).toBe(false);
+    for (const name of ['devices', 'replicas']) expect(name in modelWith({})).toBe(false);
   });
 
-  it('has a replica for each of its devices, unless it says how many', () => {
-    expect(modelWith({ devices: [0, 1, 3] })).toMatchObject({ replicas: 3, devices: [0, 1, 3] });
-    expect(modelWith({ devices: [0, 1], replicas: 4 }).replicas).toBe(4);
+  it('names its devices, or all there are', () => {
+    expect(modelWith({ devices: [0, 1, 3] })).toMatchObject({ devices: [0, 1, 3] });
+    expect(modelWith({ devices: 'all', replicas: 4 })).toMatchObject({ devices: 'all', replicas: 4 });
+    expect(() => modelWith({ devices: 'some' })).toThrow(/devices/u);
   });
 
   it('keeps its cache in f16, with flash attention where the device can, unless it says otherwise', () => {

@@ -1,4 +1,4 @@
 export type Device =
   | { readonly type: 'none' | 'unknown' }
-  /** Of all GPUs together: their memory, and what of it is main memory as well. */
-  | { readonly type: 'gpu'; readonly totalBytes: number; readonly unifiedBytes: number };
+  /** All GPUs together: how many, their memory, and what of it is main memory as well. */
+  | { readonly type: 'gpu'; readonly count: number; readonly totalBytes: number; readonly unifiedBytes: number };

@@ -5,7 +5,8 @@ import { openLlama } from './open-llama.ts';
 /** The GPUs that the library would use. */
 export async function readDevice(log: Log): Promise<Device> {
   const llama = await openLlama({ gpu: 'auto', threads: 1, log });
-  if (llama.gpu === false || (await llama.getGpuDeviceNames()).length === 0) return { type: 'none' };
+  const count = llama.gpu === false ? 0 : (await llama.getGpuDeviceNames()).length;
+  if (count === 0) return { type: 'none' };
   const { total, unifiedSize } = await llama.getVramState();
-  return { type: 'gpu', totalBytes: total, unifiedBytes: unifiedSize };
+  return { type: 'gpu', count, totalBytes: total, unifiedBytes: unifiedSize };
 }

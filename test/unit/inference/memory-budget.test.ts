@@ -8,6 +8,7 @@ const gibibyte = 2 ** 30;
 function machine(mainGibibytes: number, gpuGibibytes: readonly number[] = [], unifiedGibibytes = 0) {
   const gpu = (gibibytes: number): Device => ({
     type: 'gpu',
+    count: 1,
     totalBytes: gibibytes * gibibyte,
     unifiedBytes: unifiedGibibytes * gibibyte,
   });
