@@ -63,6 +63,8 @@ export type FromEngine =
   | ({ readonly type: 'piece'; readonly step: number } & ChoicePiece)
   /** The request cannot go on, the engine can. */
   | { readonly type: 'request-failed'; readonly requestId: number; readonly message: string }
+  /** The engine cannot go on. */
+  | { readonly type: 'broke'; readonly message: string }
   | FromAnyChild;
 
 export interface ChoicePiece {

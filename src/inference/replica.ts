@@ -105,6 +105,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
     }
     if (ownTurn !== turn) return;
     let loadFailure: string | undefined;
+    let breakage: string | undefined;
     child = start<ToEngine, FromEngine>({
       file: compiledFile(import.meta.url, 'child/main'),
       label,
@@ -143,6 +144,10 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
               new DomainError('INTERNAL', `the engine refused the request: ${message.message}`),
             );
             return;
+          case 'broke':
+            breakage = `could not evaluate any more (${message.message}) and was killed`;
+            child?.kill();
+            return;
           default:
             message satisfies never;
         }
@@ -155,7 +160,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
           const { modelPath } = settings;
           log('error', `${label}: ${modelPath}: ${loadFailure}`);
           giveUp('file', withoutFolders(`${modelPath}: ${loadFailure}`, dirname(modelPath)), timing.reloadSeconds);
-        } else crashed(reason, hadBegun && state.type === 'loading');
+        } else crashed(breakage ?? reason, hadBegun && state.type === 'loading');
       },
     });
     child.send({ type: 'load', settings });

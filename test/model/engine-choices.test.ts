@@ -29,6 +29,7 @@ for (const model of modelsAtHand()) {
             if (finishReason !== undefined && --open === 0) resolve();
           },
           failed: (_requestId, message) => reject(new Error(message)),
+          broke: (message) => reject(new Error(message)),
         });
         for (let requestId = 0; requestId < 5; requestId++) {
           loop.generate({ requestId, promptTokens, maxTokens, stop: [], cacheScope, sampling: greedyChoice });

@@ -30,7 +30,12 @@ export interface DecodeLoopEvents {
   started(requestId: number, cachedPromptTokens: number): void;
   piece(piece: ChoicePiece, step: number): void;
   failed(requestId: number, message: string): void;
+  /** Steps failed one after the other: the loop has stopped for good, and the process had better begin anew. */
+  broke(message: string): void;
 }
+
+/** One failed step may be its prompts' doing; the next one, of others, no longer is. */
+const failedStepsAtMost = 1;
 
 interface Sequence extends CachedSequence {
   tokens: number[];
@@ -72,6 +77,7 @@ export function createDecodeLoop(
   const queue: ChoiceRequest[] = [];
   let uses = 0;
   let steps = 0;
+  let failedSteps = 0;
   let running = false;
 
   async function start(request: ChoiceRequest, plan: Start, copies: Copies): Promise<void> {
@@ -185,6 +191,7 @@ export function createDecodeLoop(
       const began = performance.now();
       const sampled = await decoder.step(plan.map(({ entry }) => entry));
       measure(plan, performance.now() - began);
+      failedSteps = 0;
       for (const [index, { sequence, entry }] of plan.entries()) {
         for (const token of entry.tokens) sequence.tokens.push(token);
         const choice = sequence.choice!;
@@ -194,7 +201,9 @@ export function createDecodeLoop(
       }
     } catch (error) {
       const message = messageOf(error);
-      for (const { sequence } of plan) abandon(sequence, message);
+      failedSteps += 1;
+      if (failedSteps > failedStepsAtMost) events.broke(message);
+      else for (const { sequence } of plan) abandon(sequence, message);
     }
   }
 
@@ -229,6 +238,7 @@ export function createDecodeLoop(
       if (queue.length > 0) await startQueued();
       if (sequences.every((sequence) => sequence.choice === undefined)) break;
       await step();
+      if (failedSteps > failedStepsAtMost) return; // still running, as far as others can tell: nothing starts it again
     }
     running = false;
   }

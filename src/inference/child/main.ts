@@ -32,6 +32,7 @@ async function load(settings: EngineSettings): Promise<void> {
       started: (requestId, cachedPromptTokens) => link.send({ type: 'started', requestId, cachedPromptTokens }),
       piece: (piece, step) => link.send({ type: 'piece', step, ...piece }),
       failed: (requestId, message) => link.send({ type: 'request-failed', requestId, message }),
+      broke: (message) => link.send({ type: 'broke', message }),
     });
     link.send({ type: 'loaded', facts });
   } catch (error) {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ChoiceWork } from '../../../src/inference/generate-choices.ts';
 import { defaultTiming } from '../../../src/inference/pool-timing.ts';
 import type { EngineSettings, FromEngine, ToEngine } from '../../../src/inference/protocol.ts';
 import { createReplica } from '../../../src/inference/replica.ts';
@@ -83,4 +84,20 @@ test('an engine that died twice while loading tries the CPU, until past failures
   void wait();
   await settled();
   expect(layers()).toEqual(['auto']);
+});
+
+test('an engine that cannot evaluate any more is ended, its requests with it, and another takes its place', async () => {
+  const { replica, started, wait, settled } = open();
+  const ready = wait();
+  await settled();
+  started[0]!.say(loaded);
+  await ready;
+  const failed = vi.fn();
+  replica.run({} as ChoiceWork, { started() {}, piece() {}, failed });
+  started[0]!.say({ type: 'broke', message: 'no memory' });
+  expect(failed).toHaveBeenCalledWith(expect.objectContaining({ code: 'ENGINE_CRASHED' }));
+  expect(replica.state.type).toBe('crashed');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(started).toHaveLength(2);
+  expect(replica.restarts).toBe(1);
 });

@@ -242,6 +242,33 @@ describe('decode loop', () => {
     expect(recorded.text(2)).toBe('defgh');
   });
 
+  it('stops where the next step fails as well, and leaves its requests to the crash that this is', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 1 });
+    decoder.beforeStep = () => {
+      throw new Error('no memory');
+    };
+    for (const id of [1, 2, 3]) loop.generate(request(id));
+    await recorded.until(() => recorded.events.some(({ type }) => type === 'broke'));
+    loop.generate(request(4));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(decoder.steps).toHaveLength(2);
+    expect(recorded.events.filter(({ type }) => type !== 'started')).toEqual([
+      { type: 'failed', requestId: 1, message: 'no memory' },
+      { type: 'broke', message: 'no memory' },
+    ]);
+  });
+
+  it('counts failed steps anew after one that did not fail', async () => {
+    const { loop, recorded, decoder } = open({ sequences: 1 });
+    decoder.beforeStep = () => {
+      if ([2, 4].includes(decoder.steps.length)) throw new Error('no memory');
+    };
+    for (const id of [1, 2, 3]) loop.generate(request(id));
+    await recorded.untilEnded(1, 2, 3);
+    expect([1, 2].map((id) => recorded.end(id)?.type)).toEqual(['failed', 'failed']);
+    expect(recorded.text(3)).toBe('defgh');
+  });
+
   it('is not running without work, and frees every sampler', async () => {
     const { loop, recorded, decoder } = open();
     for (const id of [1, 2, 3]) loop.generate(request(id, { maxTokens: 2 }));

@@ -104,7 +104,8 @@ export function createFakeDecoder(
 export type LoopEvent =
   | { type: 'started'; requestId: number; cached: number }
   | ({ type: 'piece' } & ChoicePiece)
-  | { type: 'failed'; requestId: number; message: string };
+  | { type: 'failed'; requestId: number; message: string }
+  | { type: 'broke'; requestId?: undefined; message: string };
 
 export function recordEvents() {
   const events: LoopEvent[] = [];
@@ -119,6 +120,7 @@ export function recordEvents() {
       started: (requestId: number, cached: number) => record({ type: 'started', requestId, cached }),
       piece: (piece: ChoicePiece) => record({ type: 'piece', ...piece }),
       failed: (requestId: number, message: string) => record({ type: 'failed', requestId, message }),
+      broke: (message: string) => record({ type: 'broke', message }),
     },
     async until(condition: () => boolean): Promise<void> {
       while (!condition()) {
