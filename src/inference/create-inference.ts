@@ -118,7 +118,7 @@ export function createInference(options: InferenceOptions): LocalInference {
     const { name } = host.config;
     try {
       if (await host.loadIfFree(signal)) return;
-      log('warn', `model ${name}: no room beside the models before it; the first request loads it`);
+      log('warn', `model ${name}: no room beside the others; the first request loads it`);
     } catch {
       // What went wrong was logged where it did.
     }

@@ -9,6 +9,10 @@ export function engineStopped(): DomainError {
   return retryable('MODEL_UNAVAILABLE', 'The engine was stopped.', 1);
 }
 
+export function unloadedMeanwhile(): DomainError {
+  return retryable('MODEL_UNAVAILABLE', 'The model was unloaded before it was ready.', 1);
+}
+
 export function tokenizerCrashed(): DomainError {
   return retryable('MODEL_UNAVAILABLE', 'The tokenizer stopped unexpectedly.', 1);
 }

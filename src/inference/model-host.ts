@@ -1,11 +1,13 @@
 import { DomainError } from '../contracts/errors.ts';
 import type { InferenceJob, InferencePart, ModelDescription, ModelFacts, ModelStatus } from '../contracts/inference.ts';
 import type { PoolChange, PooledModel } from '../contracts/pool.ts';
+import { untilAborted } from './abortable.ts';
 import type { Environment } from './child-process.ts';
 import { createDealer, type DealtPrompt } from './dealer.ts';
 import { describeReplica } from './describe-replica.ts';
 import type { Device } from './device/device.ts';
 import { deviceOf, environmentSeeing } from './device/visible-device.ts';
+import { unloadedMeanwhile } from './failures.ts';
 import { type ChoiceEngine, generateChoices } from './generate-choices.ts';
 import type { Log } from './log.ts';
 import type { MemoryClaim } from './memory-place.ts';
@@ -13,6 +15,7 @@ import type { ModelConfig } from './model-config.ts';
 import type { PoolTiming } from './pool-timing.ts';
 import { createReplica } from './replica.ts';
 import type { Residency } from './residency.ts';
+import { createRevival } from './revival.ts';
 import { createSlots, type Slots } from './slots.ts';
 
 /** One model of the catalogue with its slots and replicas, in memory as the residency lets it. */
@@ -26,7 +29,10 @@ export interface ModelHost extends AsyncDisposable {
   generate(job: InferenceJob, signal: AbortSignal): AsyncIterable<InferencePart>;
   /** Resolves when a replica is ready, at once where one is. */
   whenReady(signal: AbortSignal): Promise<void>;
-  /** Loads every replica, whatever failed before; throws where none could be loaded. */
+  /**
+   * Loads every replica, whatever failed before; throws where none could be loaded. Only an unload ends that early: where the signal
+   * aborts, it goes on without its caller.
+   */
   load(signal: AbortSignal): Promise<void>;
   /** The same where there is room without another model having to leave; says whether there was. Failures show in the description. */
   loadIfFree(signal: AbortSignal): Promise<boolean>;
@@ -61,8 +67,13 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   /** Why it never fits in memory. */
   let misfit: string | undefined;
   let loadedBefore = false;
+  let loads = new AbortController();
 
-  const changed = (type: PoolChange['type'] = 'state') => options.changed({ model: config.name, type });
+  const revival = createRevival(options.timing, revive);
+  function changed(type: PoolChange['type'] = 'state'): void {
+    options.changed({ model: config.name, type });
+    revival.observe(status().status);
+  }
 
   const replicas = Array.from({ length: config.replicas }, (_, index) =>
     createReplica({
@@ -100,8 +111,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
 
   /** In memory until disposed, with a replica that was ready; which of them fail later is their business. */
   async function use(signal: AbortSignal): Promise<Disposable> {
-    const refusals = replicas.flatMap(({ refusal }) => refusal ?? []);
-    if (refusals.length === replicas.length) throw refusals[0];
+    throwWhereRefused();
     const held = leavingWhenBroken(await resident.use(signal).catch(noteMisfit));
     try {
       await anyReady(signal);
@@ -110,6 +120,11 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
       held[Symbol.dispose]();
       throw error;
     }
+  }
+
+  function throwWhereRefused(): void {
+    const refusals = replicas.flatMap(({ refusal }) => refusal ?? []);
+    if (refusals.length === replicas.length) throw refusals[0];
   }
 
   function noteMisfit(error: unknown): never {
@@ -158,6 +173,24 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         held[Symbol.dispose]();
       },
     };
+  }
+
+  /** Works where there is room without another model having to leave; says whether there was. */
+  async function whereFree(work: () => Promise<void>): Promise<boolean> {
+    const held = await resident.useIfFree().catch(noteMisfit);
+    if (held === undefined) return false;
+    using _held = leavingWhenBroken(held);
+    await work();
+    return true;
+  }
+
+  async function revive(): Promise<void> {
+    try {
+      throwWhereRefused();
+      await whereFree(() => anyReady(loads.signal));
+    } finally {
+      revival.observe(status().status);
+    }
   }
 
   async function loadAll(signal: AbortSignal): Promise<void> {
@@ -220,18 +253,20 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     async whenReady(signal) {
       using _held = await use(signal);
     },
-    async load(signal) {
-      using _held = leavingWhenBroken(await resident.use(signal).catch(noteMisfit));
-      await loadAll(signal);
+    load(signal) {
+      return untilAborted(signal, async () => {
+        const unloaded = loads.signal;
+        using _held = leavingWhenBroken(await resident.use(unloaded).catch(noteMisfit));
+        await loadAll(unloaded);
+      });
     },
-    async loadIfFree(signal) {
-      const held = await resident.useIfFree().catch(noteMisfit);
-      if (held === undefined) return false;
-      using _held = leavingWhenBroken(held);
-      await loadAll(signal);
-      return true;
+    loadIfFree: (signal) => whereFree(() => loadAll(signal)),
+    unload() {
+      loads.abort(unloadedMeanwhile());
+      loads = new AbortController();
+      revival.cancel();
+      return resident.leave();
     },
-    unload: () => resident.leave(),
     engineProcessIds: () => replicas.flatMap(({ pid }) => pid ?? []),
     fileOpened(opened) {
       facts = opened;
@@ -239,6 +274,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     },
     fileUnreadable: noteFileProblem,
     async [Symbol.asyncDispose]() {
+      revival[Symbol.dispose]();
       await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()));
     },
   };

@@ -9,8 +9,9 @@ export interface PoolTiming {
   readonly crashes: number;
   readonly crashWindowSeconds: number;
   readonly pauseSeconds: number;
-  /** A model that could not be loaded is tried again by the first request after this. */
+  /** A model that could not be loaded is tried again by the first request after this, or by itself, in pauses that double up to the most. */
   readonly reloadSeconds: number;
+  readonly reviveAtMostSeconds: number;
 }
 
 export const defaultTiming: PoolTiming = {
@@ -21,4 +22,5 @@ export const defaultTiming: PoolTiming = {
   crashWindowSeconds: 60,
   pauseSeconds: 30,
   reloadSeconds: 5,
+  reviveAtMostSeconds: 120,
 };

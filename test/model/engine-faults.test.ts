@@ -152,6 +152,16 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
     expect(inference.models()[0]!.status).toBe('LOADED');
   });
 
+  it('tries again by itself after that, so that a server without requests becomes ready', async () => {
+    const timing = { crashes: 1, pauseSeconds: 0.3, reloadSeconds: 0.1 };
+    await using inference = openInference([config], { timing });
+    await inference.preload();
+    process.kill(inference.processIds().engines[0]!, 'SIGKILL');
+    await vi.waitFor(() => expect(inference.ready()).toBe(false), { timeout: 5000, interval: 1 });
+    await untilLoaded(inference);
+    expect(inference.ready()).toBe(true);
+  });
+
   it('runs nothing of a replica that crashed on another, which goes on alone while the first rests after three crashes', async () => {
     const timing = { restartSeconds: 0.01, pauseSeconds: 2 };
     await using inference = openInference([{ ...config, replicas: 2 }], { timing });
@@ -301,6 +311,18 @@ describe.skipIf(model === undefined)('engine processes that fail', () => {
       await copyFile(model!.path, path);
       await vi.waitFor(() => generate(inference, job(config.name, prompt)), { timeout: 30_000, interval: 100 });
       expect(inference.models()[0]!.status).toBe('LOADED');
+    });
+
+    it('is loaded by itself once the file is there, so that a server without requests becomes ready', async () => {
+      const path = join(directory, 'later.gguf');
+      await using inference = openInference([{ ...config, source: `file:${path}` }], {
+        timing: { reloadSeconds: 0.1, reviveAtMostSeconds: 0.2 },
+      });
+      await inference.preload();
+      expect(inference.ready()).toBe(false);
+      await copyFile(model!.path, path);
+      await untilLoaded(inference);
+      expect(inference.ready()).toBe(true);
     });
 
     it('refuses a file with another SHA-256 than the configured', async () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference } from '../kit/models.ts';
+import { greedy } from '../kit/sampling.ts';
 import { waitFor } from '../kit/wait-for.ts';
 
 const [model] = modelsAtHand();
@@ -13,6 +14,21 @@ describe.skipIf(model === undefined)('models that share memory', () => {
   const second = { ...first, name: 'second' };
   const prompt = async (inference: ReturnType<typeof openInference>) =>
     (await inference.tokenize('first', { type: 'text', text: 'Once upon a time' })).tokens;
+  /** The first model answers until the end is called, and so cannot leave. */
+  async function occupy(inference: ReturnType<typeof openInference>) {
+    const promptTokens = await prompt(inference);
+    const ending = new AbortController();
+    const sampling = { ...greedy, logitBias: new Map([[promptTokens.at(-1)!, 1000]]) };
+    const work = job('first', promptTokens, { maxTokens: 1_900, sampling });
+    const outcome = generate(inference, work, ending.signal).catch(() => {});
+    await waitFor('the model to be loaded', () => inference.models()[0]!.status === 'LOADED');
+    return {
+      async end() {
+        ending.abort();
+        await outcome;
+      },
+    };
+  }
 
   it('take turns where one fits at a time: every request is answered, and two are never in memory', async () => {
     await using inference = openInference([first, second], { memoryBytes: roomForOne });
@@ -56,7 +72,7 @@ describe.skipIf(model === undefined)('models that share memory', () => {
     expect(inference.processIds().engines).toEqual(engines);
   });
 
-  it('are loaded with the server as far as they fit, in the order of the configuration', async () => {
+  it('are loaded with the server as far as they fit', async () => {
     await using inference = openInference([first, second], { memoryBytes: roomForOne });
     await inference.preload();
     expect(
@@ -65,7 +81,7 @@ describe.skipIf(model === undefined)('models that share memory', () => {
         .map(({ status }) => status)
         .sort(),
     ).toEqual(['LOADED', 'UNLOADED']);
-    expect(inference.logged.some(({ message }) => message.includes('no room beside the models before it'))).toBe(true);
+    expect(inference.logged.some(({ message }) => message.includes('no room beside the others'))).toBe(true);
     expect(inference.ready()).toBe(true);
   });
 
@@ -90,6 +106,29 @@ describe.skipIf(model === undefined)('models that share memory', () => {
     await expect(load()).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
     await expect(load()).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
     expect(inference.logged.filter(({ message }) => message.includes('cannot be read')).length).toBeGreaterThan(1);
+  });
+
+  it('are loaded to the end where whoever ordered it leaves, also while the order waits for room', async () => {
+    await using inference = openInference([first, second], { memoryBytes: roomForOne });
+    const occupation = await occupy(inference);
+    const leaving = new AbortController();
+    const ordered = inference.load('second', leaving.signal);
+    await waitFor('the order to wait', () => inference.models()[1]!.status === 'LOADING');
+    leaving.abort(new Error('left'));
+    await expect(ordered).rejects.toThrow('left');
+    await occupation.end();
+    await waitFor('the model to be loaded', () => inference.models()[1]!.status === 'LOADED');
+  });
+
+  it('are not loaded any more where they are unloaded while the order waits for room', async () => {
+    await using inference = openInference([first, second], { memoryBytes: roomForOne });
+    const occupation = await occupy(inference);
+    const ordered = inference.load('second', new AbortController().signal).catch((error: unknown) => error);
+    await waitFor('the order to wait', () => inference.models()[1]!.status === 'LOADING');
+    await inference.unload('second');
+    expect(await ordered).toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    await occupation.end();
+    expect(inference.models()[1]!.status).toBe('UNLOADED');
   });
 
   it.skipIf(process.platform !== 'linux')('see their own device alone, replica by replica', async () => {
