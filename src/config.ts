@@ -143,7 +143,10 @@ export const configFileSchema = z.strictObject({
         .min(1)
         .optional()
         .describe('What the models in memory may take together; read from the GPU or the machine where absent.'),
-      stepSeconds: seconds(120, 'How long one step of an engine may take before it is taken for hung, and ended.'),
+      stepSeconds: seconds(
+        120,
+        'How long one step of an engine may take, or its load come no further, before it is taken for hung, and ended.',
+      ),
       leaseSeconds: seconds(60, 'How long a reservation outlives its process.'),
     })
     .prefault({}),

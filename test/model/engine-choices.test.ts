@@ -16,7 +16,7 @@ for (const model of modelsAtHand()) {
     const settings = { contextSize: 128, sequences: 2, threads: 1, gpuLayers: 0 };
 
     it.each(['fastest', 'public'] as const)('evaluate it once for all of them (decoder: %s)', async (way) => {
-      const { decoder, vocabulary } = await openEngine({ modelPath: model.path, ...settings }, () => {}, way);
+      const { decoder, vocabulary } = await openEngine({ modelPath: model.path, ...settings }, () => {}, { way });
       const counted = countPrompts(decoder);
       const cached: number[] = [];
       const texts: string[] = [];

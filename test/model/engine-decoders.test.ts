@@ -15,7 +15,7 @@ import type { OneThreadOutcome } from './one-thread-engine.ts';
 const settingsFor = (modelPath: string) => ({ modelPath, contextSize: 256, sequences: 3, threads: 1, gpuLayers: 0 });
 
 const textsOf = async (modelPath: string, way: 'fastest' | 'public', log: Log = () => {}) =>
-  decodedTexts(await openEngine(settingsFor(modelPath), log, way));
+  decodedTexts(await openEngine(settingsFor(modelPath), log, { way }));
 
 for (const model of modelsAtHand()) {
   describe(`decoders with ${model.name}`, () => {

@@ -10,12 +10,14 @@ for (const { name, path } of modelsAtHand()) {
     for (const way of ['fastest', 'public'] as const) {
       it(`are measured when it is loaded, and nothing of that is left (${way})`, async () => {
         const lines: string[] = [];
-        const measured = await openEngine({ ...settings, threads: { atMost: 2 } }, (_, line) => lines.push(line), way);
+        const measured = await openEngine({ ...settings, threads: { atMost: 2 } }, (_, line) => lines.push(line), {
+          way,
+        });
         expect(lines).toContainEqual(expect.stringMatching(/ ms a step with 1 thread$/u));
         expect([1, 2]).toContain(measured.facts.threads);
         expect(measured.decoder.threads).toBe(measured.facts.threads);
 
-        const plain = await openEngine({ ...settings, threads: 1 }, () => {}, way);
+        const plain = await openEngine({ ...settings, threads: 1 }, () => {}, { way });
         measured.decoder.useThreads(1);
         expect(measured.decoder.threads).toBe(1);
         expect(await answer(measured)).toEqual(await answer(plain));

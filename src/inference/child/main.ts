@@ -6,8 +6,11 @@ import { connectToParent } from './parent-link.ts';
 
 /** The engine process: one model, its sequences, one decode loop. It is told to load once, and serves until its host ends it. */
 let loop: DecodeLoop | undefined;
+/** Rises as the loading comes further: what stays the same for too long hangs. */
+let loadingSteps = 0;
+let loading = false;
 
-const link = connectToParent<ToEngine, FromEngine>(receive, () => loop?.step());
+const link = connectToParent<ToEngine, FromEngine>(receive, () => (loading ? loadingSteps : loop?.step()));
 
 function receive(message: Exclude<ToEngine, { type: 'ping' }>): void {
   switch (message.type) {
@@ -26,8 +29,13 @@ function receive(message: Exclude<ToEngine, { type: 'ping' }>): void {
 }
 
 async function load(settings: EngineSettings): Promise<void> {
+  loading = true;
   try {
-    const { decoder, vocabulary, facts } = await openEngine(settings, link.log);
+    const moved = () => {
+      loadingSteps += 1;
+    };
+    const { decoder, vocabulary, facts } = await openEngine(settings, link.log, { moved });
+    loading = false;
     loop = createDecodeLoop(decoder, vocabulary, {
       started: (requestId, cachedPromptTokens) => link.send({ type: 'started', requestId, cachedPromptTokens }),
       piece: (piece, step) => link.send({ type: 'piece', step, ...piece }),

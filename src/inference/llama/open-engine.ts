@@ -21,16 +21,22 @@ export interface OpenEngine {
   readonly facts: EngineFacts;
 }
 
+export interface OpenOptions {
+  readonly way?: 'fastest' | 'public';
+  /** Called whenever the loading has come further. */
+  readonly moved?: () => void;
+}
+
 /** Loads a model's weights and prepares its sequences. A failure says what is wrong with the file. */
 export function openEngine(
   settings: EngineSettings,
   log: Log,
-  way: 'fastest' | 'public' = 'fastest',
+  { way = 'fastest', moved = () => {} }: OpenOptions = {},
 ): Promise<OpenEngine> {
   return withLastComplaint(log, async (log) => {
     const loaded = await loadWithFallback(
       settings.gpuLayers,
-      (gpuLayers) => load({ ...settings, gpuLayers }, log),
+      (gpuLayers) => load({ ...settings, gpuLayers }, log, moved),
       log,
     );
     const { model, context } = loaded;
@@ -39,7 +45,13 @@ export function openEngine(
     if (native === undefined && way === 'fastest')
       log('warn', 'this version of node-llama-cpp is unknown: batching through its public API');
     const decoder = native ?? publicDecoder(context, sequences);
-    decoder.useThreads(await chooseThreads(settings.threads, stepMeasure(decoder, log)));
+    const measureStep = stepMeasure(decoder, log);
+    decoder.useThreads(
+      await chooseThreads(settings.threads, (threads) => {
+        moved();
+        return measureStep(threads);
+      }),
+    );
     return {
       decoder,
       vocabulary: vocabularyOf(model),
@@ -58,7 +70,7 @@ interface Loaded {
 /** The one place where the library says that `auto` came to off. */
 const flashAttentionRefusal = /Flash Attention not supported/;
 
-async function load(settings: EngineSettings, log: Log): Promise<Loaded> {
+async function load(settings: EngineSettings, log: Log, moved: () => void): Promise<Loaded> {
   const { modelPath, contextSize, sequences, gpuLayers, cacheType = 'f16' } = settings;
   const threads = typeof settings.threads === 'number' ? settings.threads : settings.threads.atMost;
   const wish = flashAttentionOption(settings.flashAttention);
@@ -77,11 +89,13 @@ async function load(settings: EngineSettings, log: Log): Promise<Loaded> {
   try {
     const model = await llama.loadModel({
       modelPath,
+      onLoadProgress: moved,
       gpuLayers: gpuLayers === 'auto' ? { fitContext: { contextSize: contextSize * sequences } } : gpuLayers,
       defaultContextFlashAttention: wish,
       experimentalDefaultContextKvCacheKeyType: ggmlType,
       experimentalDefaultContextKvCacheValueType: ggmlType,
     });
+    moved();
     const isSlower = model.gpuLayers === 0 && isSlowerOnCpu(attentionFacts(model).headSize, cacheType);
     const flashAttention = wish === 'auto' && isSlower ? false : wish;
     isRefused = false;
