@@ -77,6 +77,8 @@ export interface EngineFacts {
   readonly flashAttention: boolean;
   /** Type of the numbers in the KV cache, such as `F16`. */
   readonly cacheType: string;
+  /** Whether what one prompt has evaluated can be copied for others. */
+  readonly copiesPrompts: boolean;
 }
 
 /** That something of a model changed; what it is now is in `pool()`. */

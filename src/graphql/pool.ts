@@ -24,6 +24,10 @@ const EngineFactsType = builder.objectRef<EngineFacts>('EngineFacts').implement(
     threads: t.exposeInt('threads', { description: 'CPU threads that evaluate.' }),
     flashAttention: t.exposeBoolean('flashAttention', { description: 'Whether flash attention is on.' }),
     cacheType: t.exposeString('cacheType', { description: 'Type of the numbers in the KV cache, such as `F16`.' }),
+    copiesPrompts: t.exposeBoolean('copiesPrompts', {
+      description:
+        'Whether what was evaluated of a prompt can be copied: for the other choices of a completion with `n` above 1, and for prompts that begin alike. False for models whose state is not per token (recurrent, sliding window): they evaluate each prompt anew.',
+    }),
   }),
 });
 

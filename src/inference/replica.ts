@@ -291,7 +291,8 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
 
 const throughputWindowSeconds = 10;
 
-function describeFacts({ device, gpuLayers, layers, threads }: EngineFacts): string {
+function describeFacts({ device, gpuLayers, layers, threads, copiesPrompts }: EngineFacts): string {
   const where = gpuLayers > 0 ? `${gpuLayers} of ${layers} layers on ${device}` : 'on the CPU';
-  return `ready ${where} with ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  const prompts = copiesPrompts ? '' : '; its states cannot be copied: each choice evaluates its prompt';
+  return `ready ${where} with ${threads} ${threads === 1 ? 'thread' : 'threads'}${prompts}`;
 }

@@ -15,6 +15,9 @@ export async function decodedTexts({ decoder, vocabulary }: Omit<OpenEngine, 'fa
       if (piece.finishReason !== undefined) ended.get(piece.requestId)?.();
     },
     failed: (requestId, message) => ended.get(requestId)?.(message),
+    copyFailed(message) {
+      throw new Error(message);
+    },
     broke(message) {
       for (const end of ended.values()) end(message);
     },

@@ -20,6 +20,7 @@ export interface PoolReplicaView {
     readonly threads: number;
     readonly flashAttention: boolean;
     readonly cacheType: string;
+    readonly copiesPrompts: boolean;
   } | null;
 }
 
@@ -48,7 +49,7 @@ export interface PoolEventView {
 
 const modelFields = `name aliases status error reservedBytes waiting oldestWaitSeconds replicas { index state error retryAt
   slots slotsBusy tokensPerSecond tokensPerStep restarts
-  engine { device gpuLayers layers memoryBytes gpuMemoryBytes threads flashAttention cacheType } }`;
+  engine { device gpuLayers layers memoryBytes gpuMemoryBytes threads flashAttention cacheType copiesPrompts } }`;
 
 export async function pool(client: Client) {
   const answer = await client.execute<{

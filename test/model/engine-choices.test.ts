@@ -29,6 +29,7 @@ for (const model of modelsAtHand()) {
             if (finishReason !== undefined && --open === 0) resolve();
           },
           failed: (_requestId, message) => reject(new Error(message)),
+          copyFailed: (message) => reject(new Error(message)),
           broke: (message) => reject(new Error(message)),
         });
         for (let requestId = 0; requestId < 5; requestId++) {
@@ -40,6 +41,24 @@ for (const model of modelsAtHand()) {
       expect(counted.promptTokens()).toBe(promptTokens.length + 4);
       expect(texts[0]).not.toBe('');
       expect(new Set(texts).size).toBe(1);
+    });
+
+    it('evaluate it each where nothing can be written down for the others, which is said once', async () => {
+      const nowhere = '/there/is/no/such/folder';
+      await using inference = openInference([modelConfig(model, settings)], {
+        environment: { ...process.env, TMPDIR: nowhere },
+      });
+      const work = (n: number, cacheScope: string) =>
+        job(model.name, promptTokens, { n, maxTokens, cacheScope: cacheScope as ProjectId });
+      const alone = await generate(inference, work(1, 'one'));
+      for (const scope of ['two', 'three']) {
+        const { choices } = await generate(inference, work(2, scope));
+        const textOf = (wanted: number) =>
+          choices.flatMap(({ index, text }) => (index === wanted ? text : [])).join('');
+        expect([textOf(0), textOf(1)]).toEqual([alone.text, alone.text]);
+      }
+      const warnings = inference.logged.filter(({ level }) => level === 'warn').map(({ message }) => message);
+      expect(warnings).toEqual([expect.stringContaining(`cannot be copied through ${nowhere} (ENOENT`)]);
     });
 
     it('are counted once: as cached is what the first of them found', async () => {

@@ -1,3 +1,4 @@
+import { messageOf } from '../../lib/message-of.ts';
 import type { CopyPace } from './copy-pace.ts';
 import type { Decoder, Snapshot } from './decoder.ts';
 
@@ -13,25 +14,30 @@ export interface Copies extends AsyncDisposable {
   forget(sequence: number): Promise<void>;
 }
 
-export function createCopies(decoder: Decoder, pace: CopyPace): Copies {
-  const snapshots = new Map<number, Snapshot | undefined>();
+/** A copy that fails costs the copy, and nothing else. */
+export function createCopies(decoder: Decoder, pace: CopyPace, failed: (message: string) => void): Copies {
+  const snapshots = new Map<number, Snapshot>();
 
-  async function snapshotOf(sequence: number): Promise<Snapshot | undefined> {
-    if (!snapshots.has(sequence)) snapshots.set(sequence, await decoder.snapshot(sequence));
-    return snapshots.get(sequence);
+  async function snapshotOf(sequence: number): Promise<Snapshot> {
+    const snapshot = snapshots.get(sequence) ?? (await decoder.snapshot(sequence));
+    snapshots.set(sequence, snapshot);
+    return snapshot;
   }
 
   return {
     async copy({ sequence, tokens }, to, length) {
       const began = performance.now();
-      const snapshot = await snapshotOf(sequence);
-      const copied = snapshot !== undefined && (await snapshot.restore(to, length));
-      if (copied) pace.copied(tokens.length, performance.now() - began);
-      else {
+      try {
+        const snapshot = await snapshotOf(sequence);
+        await snapshot.restore(to, length);
+      } catch (error) {
+        failed(messageOf(error));
         pace.failed();
         decoder.keep(to, 0);
+        return false;
       }
-      return copied;
+      pace.copied(tokens.length, performance.now() - began);
+      return true;
     },
     async forget(sequence) {
       const snapshot = snapshots.get(sequence);
@@ -39,7 +45,7 @@ export function createCopies(decoder: Decoder, pace: CopyPace): Copies {
       await snapshot?.[Symbol.asyncDispose]();
     },
     async [Symbol.asyncDispose]() {
-      for (const snapshot of snapshots.values()) await snapshot?.[Symbol.asyncDispose]();
+      for (const snapshot of snapshots.values()) await snapshot[Symbol.asyncDispose]();
     },
   };
 }

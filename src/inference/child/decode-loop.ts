@@ -30,6 +30,8 @@ export interface DecodeLoopEvents {
   started(requestId: number, cachedPromptTokens: number): void;
   piece(piece: ChoicePiece, step: number): void;
   failed(requestId: number, message: string): void;
+  /** What prompts share could not be copied, and is evaluated again. */
+  copyFailed(message: string): void;
   /** Steps failed one after the other: the loop has stopped for good, and the process had better begin anew. */
   broke(message: string): void;
 }
@@ -218,7 +220,7 @@ export function createDecodeLoop(
   }
 
   async function startQueued(): Promise<void> {
-    await using copies = createCopies(decoder, pace);
+    await using copies = createCopies(decoder, pace, events.copyFailed);
     for (const request of [...queue]) {
       const index = queue.indexOf(request);
       if (index < 0) continue; // cancelled while another was copied

@@ -28,16 +28,16 @@ export interface Decoder {
   /** Whether sequences can be given what others have evaluated: not where their state is not per token. */
   readonly canCopy: boolean;
 
-  /** Puts what a sequence has evaluated aside, for others; undefined where that failed. */
-  snapshot(sequence: number): Promise<Snapshot | undefined>;
+  /** Puts what a sequence has evaluated aside, for others; rejects where that fails. */
+  snapshot(sequence: number): Promise<Snapshot>;
 
   sampler(sampling: ChoiceSampling): Sampler;
 }
 
 /** It stays as it was taken, whatever becomes of its sequence, and takes room on disk until it is disposed. */
 export interface Snapshot extends AsyncDisposable {
-  /** Replaces what the sequence holds by the first `length` tokens of this. False where that failed: it is then empty. */
-  restore(sequence: number, length: number): Promise<boolean>;
+  /** Replaces what the sequence holds by the first `length` tokens of this; what it holds where that rejects, nobody knows. */
+  restore(sequence: number, length: number): Promise<void>;
 }
 
 export interface BatchEntry {

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { messageOf } from '../../lib/message-of.ts';
 import { openEngine } from '../llama/open-engine.ts';
 import type { EngineSettings, FromEngine, ToEngine } from '../protocol.ts';
@@ -28,6 +29,15 @@ function receive(message: Exclude<ToEngine, { type: 'ping' }>): void {
   }
 }
 
+let saidCopy: string | undefined;
+
+/** Each failure is said once, as long as it stays the same. */
+function reportCopy(message: string): void {
+  if (message === saidCopy) return;
+  saidCopy = message;
+  link.log('warn', `what prompts share is evaluated again, as it cannot be copied through ${tmpdir()} (${message})`);
+}
+
 async function load(settings: EngineSettings): Promise<void> {
   loading = true;
   try {
@@ -40,6 +50,7 @@ async function load(settings: EngineSettings): Promise<void> {
       started: (requestId, cachedPromptTokens) => link.send({ type: 'started', requestId, cachedPromptTokens }),
       piece: (piece, step) => link.send({ type: 'piece', step, ...piece }),
       failed: (requestId, message) => link.send({ type: 'request-failed', requestId, message }),
+      copyFailed: reportCopy,
       broke: (message) => link.send({ type: 'broke', message }),
     });
     link.send({ type: 'loaded', facts });

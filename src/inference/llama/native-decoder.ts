@@ -134,7 +134,7 @@ export function nativeDecoder(
           keep(sequence, 0);
           await native.loadSequenceStateFromFile(path, sequenceIds[sequence]!, 1);
           lengths[sequence] = held;
-          return keep(sequence, length);
+          if (!keep(sequence, length)) throw new Error('the state that was read cannot be cut');
         },
       });
     },

@@ -55,7 +55,7 @@ export function openEngine(
     return {
       decoder,
       vocabulary: vocabularyOf(model),
-      facts: { ...(await factsOf(loaded)), threads: decoder.threads },
+      facts: { ...(await factsOf(loaded)), threads: decoder.threads, copiesPrompts: decoder.canCopy },
     };
   });
 }
@@ -132,7 +132,12 @@ function vocabularyOf(model: LlamaModel): Vocabulary {
   };
 }
 
-async function factsOf({ llama, model, context, flashAttention }: Loaded): Promise<Omit<EngineFacts, 'threads'>> {
+async function factsOf({
+  llama,
+  model,
+  context,
+  flashAttention,
+}: Loaded): Promise<Omit<EngineFacts, 'threads' | 'copiesPrompts'>> {
   const devices = model.gpuLayers > 0 ? await llama.getGpuDeviceNames() : [];
   const { gpuVram } = await llama.getLlamaMemoryUsage();
   return {

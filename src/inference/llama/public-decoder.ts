@@ -67,7 +67,7 @@ export function publicDecoder(context: LlamaContext, sequences: readonly LlamaCo
         async load(path, target) {
           await clearing[target];
           await sequences[target]!.loadStateFromFile(path, { acceptRisk: true });
-          return true; // what is beyond the length is erased by the step that goes on from there
+          // What is beyond the length is erased by the step that goes on from there.
         },
       }),
     sampler: (sampling) => publicSampler(sampling, context),

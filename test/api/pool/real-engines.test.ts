@@ -23,7 +23,7 @@ test('replicas say what they run on, and how fast', async () => {
   ]);
   for (const { engine } of replicas) {
     expect(engine).toMatchObject({ device: 'CPU', gpuLayers: 0, gpuMemoryBytes: '0', threads: 1 });
-    expect(engine).toMatchObject({ flashAttention: false, cacheType: 'F16' });
+    expect(engine).toMatchObject({ flashAttention: false, cacheType: 'F16', copiesPrompts: true });
     expect(engine!.layers).toBeGreaterThan(1);
     expect(Number(engine!.memoryBytes)).toBeGreaterThan(1_000_000);
   }

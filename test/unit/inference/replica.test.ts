@@ -18,6 +18,7 @@ const loaded: FromEngine = {
     gpuMemoryBytes: 1,
     flashAttention: true,
     cacheType: 'F16',
+    copiesPrompts: true,
   },
 };
 

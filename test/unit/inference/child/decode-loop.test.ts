@@ -328,6 +328,7 @@ describe('decode loop', () => {
       await recorded.untilEnded(1, 2);
       expect(decoder.steps.map(sizes)).toEqual([[40], [1, 40], [1]]);
       expect(recorded.text(2)).toBe(recorded.text(1));
+      expect(recorded.events).toContainEqual({ type: 'copy-failed', message: 'the disk is full' });
     });
 
     it('does not wait where states cannot be copied', async () => {

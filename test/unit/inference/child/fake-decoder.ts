@@ -72,7 +72,7 @@ export function createFakeDecoder(
     canCopy: canCut,
     async snapshot(from) {
       await nextTurn();
-      if (decoder.copiesFail) return undefined;
+      if (decoder.copiesFail) throw new Error('the disk is full');
       const cells = [...evaluated[from]!];
       decoder.snapshots.taken += 1;
       decoder.snapshots.live += 1;
@@ -81,7 +81,6 @@ export function createFakeDecoder(
           await nextTurn();
           decoder.copies.push({ from, to, length });
           evaluated[to] = cells.slice(0, length);
-          return true;
         },
         async [Symbol.asyncDispose]() {
           decoder.snapshots.live -= 1;
@@ -105,7 +104,7 @@ export type LoopEvent =
   | { type: 'started'; requestId: number; cached: number }
   | ({ type: 'piece' } & ChoicePiece)
   | { type: 'failed'; requestId: number; message: string }
-  | { type: 'broke'; requestId?: undefined; message: string };
+  | { type: 'copy-failed' | 'broke'; requestId?: undefined; message: string };
 
 export function recordEvents() {
   const events: LoopEvent[] = [];
@@ -120,6 +119,7 @@ export function recordEvents() {
       started: (requestId: number, cached: number) => record({ type: 'started', requestId, cached }),
       piece: (piece: ChoicePiece) => record({ type: 'piece', ...piece }),
       failed: (requestId: number, message: string) => record({ type: 'failed', requestId, message }),
+      copyFailed: (message: string) => record({ type: 'copy-failed', message }),
       broke: (message: string) => record({ type: 'broke', message }),
     },
     async until(condition: () => boolean): Promise<void> {
