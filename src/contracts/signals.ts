@@ -7,7 +7,6 @@ import type { ApiKeyId, CompletionId, ProjectId } from './ids.ts';
 export type Signal =
   | { readonly type: 'api-key-changed'; readonly apiKeyId: ApiKeyId }
   | { readonly type: 'project-changed'; readonly projectId: ProjectId }
-  | { readonly type: 'model-changed'; readonly model: string }
   | { readonly type: 'usage-recorded'; readonly projectId: ProjectId; readonly completionId: CompletionId };
 
 export interface Signals extends AsyncDisposable {

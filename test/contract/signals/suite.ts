@@ -5,7 +5,7 @@ import type { Signal, Signals } from '../../../src/contracts/signals.ts';
 export type OpenSignals = () => Signals | Promise<Signals>;
 
 const keyChanged = (id: string): Signal => ({ type: 'api-key-changed', apiKeyId: id as ApiKeyId });
-const modelChanged: Signal = { type: 'model-changed', model: 'starter' };
+const projectChanged: Signal = { type: 'project-changed', projectId: 'project' as ProjectId };
 
 /** What signals promise, for any adapter: listeners may be called some time after `publish`. */
 export function describeSignals(name: string, open: OpenSignals): void {
@@ -19,7 +19,7 @@ export function describeSignals(name: string, open: OpenSignals): void {
         projectId: 'project' as ProjectId,
         completionId: 'completion' as CompletionId,
       };
-      for (const signal of [keyChanged('1'), modelChanged, keyChanged('2'), recorded, keyChanged('3')])
+      for (const signal of [keyChanged('1'), projectChanged, keyChanged('2'), recorded, keyChanged('3')])
         signals.publish(signal);
       await expect.poll(() => received).toEqual([keyChanged('1'), keyChanged('2'), keyChanged('3')]);
     });
@@ -28,24 +28,24 @@ export function describeSignals(name: string, open: OpenSignals): void {
       await using signals = await open();
       const leaving: Signal[] = [];
       const staying: Signal[] = [];
-      const unsubscribe = signals.subscribe('model-changed', (signal) => leaving.push(signal));
-      signals.subscribe('model-changed', (signal) => staying.push(signal));
+      const unsubscribe = signals.subscribe('project-changed', (signal) => leaving.push(signal));
+      signals.subscribe('project-changed', (signal) => staying.push(signal));
       unsubscribe();
       unsubscribe();
-      signals.publish(modelChanged);
-      await expect.poll(() => staying).toEqual([modelChanged]);
+      signals.publish(projectChanged);
+      await expect.poll(() => staying).toEqual([projectChanged]);
       expect(leaving).toEqual([]);
     });
 
     test('publishing where nobody listens, or after disposal, is nothing', async () => {
       const signals = await open();
       const received: Signal[] = [];
-      signals.publish(modelChanged);
-      signals.subscribe('model-changed', (signal) => received.push(signal));
+      signals.publish(projectChanged);
+      signals.subscribe('project-changed', (signal) => received.push(signal));
       await signals[Symbol.asyncDispose]();
-      signals.publish(modelChanged);
-      signals.subscribe('model-changed', (signal) => received.push(signal));
-      signals.publish(modelChanged);
+      signals.publish(projectChanged);
+      signals.subscribe('project-changed', (signal) => received.push(signal));
+      signals.publish(projectChanged);
       expect(received).toEqual([]);
     });
   });
