@@ -12,8 +12,8 @@ export interface Start {
 /** Which of them were started. Locks the rows in the order of their ids, as all statements for many completions do. */
 export async function startAll(prisma: PrismaClient, starts: readonly Start[]): Promise<boolean[]> {
   const column = <Value>(of: (start: Start) => Value) => starts.map(of);
-  // The status alone decides: of several that would run a waiting completion, one finds it waiting. The epoch is then that
-  // one's, also where an earlier adoption had counted further. Its moment tells it from the others when it asks again.
+  // The first that finds it waiting has it, unless it was adopted by another meanwhile, which counted further: one that stood still would
+  // go on with seqs that are before what the other showed. Its moment tells it from the others when it asks again.
   const rows = await prisma.$queryRaw<{ id: CompletionId; epoch: number; started_at: Date }[]>`${Prisma.raw(prepared)}
     WITH locked AS MATERIALIZED (
       SELECT id FROM completions WHERE id = ANY (${column(({ id }) => id)}::uuid[]) ORDER BY id FOR UPDATE
@@ -22,7 +22,7 @@ export async function startAll(prisma: PrismaClient, starts: readonly Start[]): 
     FROM locked JOIN unnest(
       ${column(({ id }) => id)}::uuid[], ${column(({ epoch }) => epoch)}::int[], ${column(({ at }) => timestamp(at))}::timestamptz[]
     ) AS s (id, epoch, at) USING (id)
-    WHERE c.id = s.id AND (c.status = 'QUEUED' OR (c.status = 'RUNNING' AND c.started_at = s.at AND c.epoch = s.epoch))
+    WHERE c.id = s.id AND ((c.status = 'QUEUED' AND c.epoch <= s.epoch) OR (c.status = 'RUNNING' AND c.started_at = s.at AND c.epoch = s.epoch))
     RETURNING c.id, c.epoch, c.started_at`;
   const started = new Map(rows.map((row) => [row.id, row]));
   return starts.map(({ id, epoch, at }) => {

@@ -23,6 +23,15 @@ export function completionsContract(opened: () => TestStore): void {
     expect(await store.completions.start(id, 2, noon)).toBe(false);
   });
 
+  test('does not start under an epoch before that of its adoption', async () => {
+    const { store, newKey } = opened();
+    const { id } = await admitted(store, { ...admissionOf(await newKey()), mode: 'BACKGROUND' });
+    expect(await store.completions.adopt(id, 3, after(noon, 300))).toBe(true);
+    expect(await store.completions.start(id, 2, noon)).toBe(false);
+    expect(await store.completions.start(id, 3, noon)).toBe(true);
+    expect(await store.completions.find([id])).toMatchObject([{ status: 'RUNNING', epoch: 3 }]);
+  });
+
   test('does not start what has ended', async () => {
     const { store, newKey } = opened();
     const completion = await admitted(store, admissionOf(await newKey()));
@@ -179,7 +188,8 @@ export function completionsContract(opened: () => TestStore): void {
     expect(taken.filter(Boolean)).toHaveLength(1);
     expect(await store.completions.find([id])).toMatchObject([{ epoch: 1, status: 'QUEUED' }]);
     expect(await store.completions.adopt(id, 2, after(noon, 500))).toBe(true);
-    expect(await store.completions.start(id, 1, noon)).toBe(true);
+    expect(await store.completions.start(id, 1, noon)).toBe(false);
+    expect(await store.completions.start(id, 2, noon)).toBe(true);
   });
 
   test('lists by project, key, status, model, user and time, newest first', async () => {
