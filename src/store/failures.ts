@@ -12,6 +12,11 @@ const unavailableCodes = new Set([
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'ENETUNREACH',
+  // PostgreSQL: no room on the disk or in memory, or the disk fails.
+  '53000',
+  '53100',
+  '53200',
+  '58030',
   // PostgreSQL: cannot connect, too many connections, read-only (a standby after a failover), shutting down or starting up,
   // a statement cancelled (by the timeout of the session) or a lock not had in time.
   '08000',

@@ -13,6 +13,10 @@ test.each([
     'a server that shuts down',
     failure('Prisma says', { meta: { driverAdapterError: { cause: { originalCode: '57P01' } } } }),
   ],
+  [
+    'a disk that is full',
+    failure('Prisma says', { meta: { driverAdapterError: { cause: { originalCode: '53100' } } } }),
+  ],
   ['a deadlock that was broken', failure('Prisma says', { code: 'P2034' })],
   ['a wrapped one', failure('outer', { cause: failure('inner', { code: '08006' }) })],
 ])('%s is the database being away', (_name, error) => {
