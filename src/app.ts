@@ -96,7 +96,11 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
   const signals = opened.use(createMemorySignals());
   const log = opened.use(createMemoryTokenLog({ retention }));
   const jobs = opened.use(
-    createMemoryJobs({ limits, slots: (model) => findModel(inference.models(), model)?.slotsInService ?? 1 }),
+    createMemoryJobs({
+      limits,
+      slots: (model) => findModel(inference.models(), model)?.slotsInService ?? 1,
+      ready: (model) => findModel(inference.models(), model)?.status === 'LOADED',
+    }),
   );
 
   // Access

@@ -113,6 +113,6 @@ export interface JobPosition {
   readonly completionId: CompletionId;
   /** Jobs that are expected to start before it; 0 is next. */
   readonly position: number;
-  /** Null until enough has been measured. */
+  /** Null while the model is loaded, and until enough has been measured. */
   readonly estimatedWaitSeconds: number | null;
 }

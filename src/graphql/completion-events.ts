@@ -49,7 +49,8 @@ builder.objectRef<EventOf<'queued'>>(eventTypeNames.queued).implement({
     }),
     estimatedWaitSeconds: t.float({
       nullable: true,
-      description: 'Expected wait in seconds; null until enough has been measured.',
+      description:
+        'Expected wait in seconds; null while the model is being loaded, and until enough has been measured.',
       ...plain(({ estimatedWaitSeconds }: EventOf<'queued'>) => estimatedWaitSeconds),
     }),
   }),

@@ -17,6 +17,7 @@ export interface LineLoad {
   /** Slots that claimed jobs take, as far as there are so many. */
   readonly claimed: number;
   readonly slots: number;
+  readonly ready: boolean;
   readonly serviceTime: ServiceTime;
 }
 
@@ -65,8 +66,9 @@ export function refusalOf(load: LineLoad, asking: Asking, limits: QueueLimits): 
   return excessSeconds > 0 ? refuse('wait', excessSeconds) : undefined;
 }
 
-/** For the job with so many before it. Null until a job has been served, except where a slot is free. */
+/** For the job with so many before it. Null while its model is loaded, and until a job has been served, except where a slot is free. */
 export function estimateWaitSeconds(load: LineLoad, position: number): number | null {
+  if (!load.ready) return null;
   const free = Math.max(load.idle, load.slots - load.claimed, 0);
   return position < free ? 0 : load.serviceTime.secondsToStart(position - free + 1, load.slots);
 }

@@ -26,10 +26,12 @@ export interface MemoryJobsOptions {
   readonly limits: QueueLimits;
   /** How many jobs of the model run at once; waits are estimated with it. */
   readonly slots: (model: string) => number;
+  /** Whether it is in memory: nobody knows how long it takes to load. */
+  readonly ready: (model: string) => boolean;
 }
 
 /** The waiting line of one process. Everything applies at the call; promises are there for adapters that must ask somebody. */
-export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJobsOptions): Jobs {
+export function createMemoryJobs({ clock = systemClock, limits, slots, ready }: MemoryJobsOptions): Jobs {
   const lines = new Map<string, ModelLine>();
   const entries = new Map<CompletionId, Entry>();
   const deadlines = new Heap<Entry>((a, b) => a.deadline < b.deadline);
@@ -52,7 +54,14 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
   }
 
   function loadOf({ model, holdings, claimants, claimed, serviceTime }: ModelLine): LineLoad {
-    return { held: holdings.total, idle: claimants.size, claimed, slots: slots(model), serviceTime };
+    return {
+      held: holdings.total,
+      idle: claimants.size,
+      claimed,
+      slots: slots(model),
+      ready: ready(model),
+      serviceTime,
+    };
   }
 
   function reserve({ model, apiKeyId, promptTokens }: PlaceRequest): PlaceOutcome {
@@ -110,8 +119,9 @@ export function createMemoryJobs({ clock = systemClock, limits, slots }: MemoryJ
     endOverdue();
     assign(line);
     const waits = entries.get(job.completionId) === entry && !entry.claim;
-    if (!waits) return { completionId: job.completionId, position: 0, estimatedWaitSeconds: 0 };
-    return positionAt(line.waiting.positionOf(entry), entry, loadOf(line));
+    if (waits) return positionAt(line.waiting.positionOf(entry), entry, loadOf(line));
+    const estimatedWaitSeconds = ready(job.inference.model) ? 0 : null;
+    return { completionId: job.completionId, position: 0, estimatedWaitSeconds };
   }
 
   function positionAt(position: number, { job }: Entry, load: LineLoad): JobPosition {

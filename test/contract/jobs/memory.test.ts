@@ -3,7 +3,7 @@ import { describeJobsBounds } from './bounds.ts';
 import { describeJobsInAnyOrder } from './property.ts';
 import { describeJobs, type OpenJobs } from './suite.ts';
 
-const open: OpenJobs = ({ limits, slots }) => createMemoryJobs({ limits, slots: () => slots });
+const open: OpenJobs = ({ limits, slots }) => createMemoryJobs({ limits, slots: () => slots, ready: () => true });
 
 describeJobs('memory', open);
 describeJobsBounds('memory', open);

@@ -7,7 +7,7 @@ const limits = { queueRequests: 10, queuePromptTokens: 1_000, queueSeconds: 60 }
 function loadOf(seconds: number | undefined, load: Partial<LineLoad>): LineLoad {
   const serviceTime = createServiceTime();
   if (seconds !== undefined) serviceTime.measure(seconds);
-  return { held: { places: 0, promptTokens: 0 }, idle: 0, claimed: 4, slots: 4, serviceTime, ...load };
+  return { held: { places: 0, promptTokens: 0 }, idle: 0, claimed: 4, slots: 4, ready: true, serviceTime, ...load };
 }
 
 describe('the estimated wait', () => {

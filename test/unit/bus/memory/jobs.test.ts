@@ -6,13 +6,35 @@ const limits = { queueRequests: 100, queuePromptTokens: 10_000, queueSeconds: 60
 
 function openAt(startMilliseconds: number, slots = 2) {
   let milliseconds = startMilliseconds;
+  let ready = true;
   return {
-    jobs: createMemoryJobs({ clock: () => new Date(milliseconds), limits, slots: () => slots }),
+    jobs: createMemoryJobs({
+      clock: () => new Date(milliseconds),
+      limits,
+      slots: () => slots,
+      ready: () => ready,
+    }),
+    load: (loaded: boolean) => {
+      ready = loaded;
+    },
     passSeconds: (seconds: number) => {
       milliseconds += seconds * 1_000;
     },
   };
 }
+
+test('nobody knows how long a wait is while the model is being loaded, also where a slot is free', async () => {
+  const { jobs, load } = openAt(Date.now());
+  await using _ = jobs;
+  load(false);
+  expect(await enqueue(jobs, jobOf('waits'))).toMatchObject({ position: 0, estimatedWaitSeconds: null });
+  await jobs.claim(model, forever());
+  const claiming = jobs.claim(model, forever());
+  expect(await enqueue(jobs, jobOf('starts'))).toMatchObject({ position: 0, estimatedWaitSeconds: null });
+  await claiming;
+  load(true);
+  expect(await enqueue(jobs, jobOf('waits too'))).toMatchObject({ position: 0, estimatedWaitSeconds: null });
+});
 
 test('waits are estimated from the time between beginning and done: what came before, as a model that was loaded, comes once', async () => {
   const { jobs, passSeconds } = openAt(Date.now());
@@ -87,7 +109,7 @@ test('a claimant that ends its job inside the abort is left in peace', async () 
 
 test('no timer keeps the process alive, and none rings after disposal', async () => {
   const timersBefore = process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length;
-  const jobs = createMemoryJobs({ limits, slots: () => 1 });
+  const jobs = createMemoryJobs({ limits, slots: () => 1, ready: () => true });
   const place = await placeIn(jobs);
   await enqueue(jobs, jobOf('a', { deadline: new Date(Date.now() + 86_400_000) }));
   expect(process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length).toBe(timersBefore);

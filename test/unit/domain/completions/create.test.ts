@@ -12,7 +12,7 @@ function open(completions: Partial<CompletionStore>) {
   const store = completions as CompletionStore;
   const inference = createScriptedInference([{ name: 'scripted', contextSize: 4 }]);
   const limits = { queueRequests: 8, queuePromptTokens: 1_000, queueSeconds: 60 };
-  const jobs = createMemoryJobs({ limits, slots: () => 1 });
+  const jobs = createMemoryJobs({ limits, slots: () => 1, ready: () => true });
   return createCompletionCreator({
     inference,
     jobs,

@@ -15,7 +15,7 @@ interface Told {
 }
 
 function open() {
-  const jobs = createMemoryJobs({ limits: roomy.limits, slots: () => 1 });
+  const jobs = createMemoryJobs({ limits: roomy.limits, slots: () => 1, ready: () => true });
   const told = new Map<string, Told[]>();
   const append = async (id: CompletionId, _epoch: number, event: AppendableEvent) => {
     if (event.type !== 'queued') throw new Error('only positions are reported');

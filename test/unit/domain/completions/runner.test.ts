@@ -18,7 +18,7 @@ const limits = { queueRequests: 10, queuePromptTokens: 1_000, queueSeconds: 60 }
 
 /** A runner over a store that the test plays; nothing is settled but where the test does. */
 function openRunner(completions: Partial<CompletionStore>, changes: Partial<RunnerOptions> = {}) {
-  const jobs = createMemoryJobs({ limits, slots: () => 1 });
+  const jobs = createMemoryJobs({ limits, slots: () => 1, ready: () => true });
   const log = createMemoryTokenLog({ retention: { logSeconds: 60, logBytes: 1e6 } });
   const foreignEnds = createForeignEnds({ completions: completions as CompletionStore, log, logger: silentLog });
   const runner = createRunner({
@@ -82,7 +82,7 @@ test('a job begins when its model is ready, not while that is being loaded', asy
   });
   const steps: string[] = [];
   const claimOf = (claim: Claim): Claim => ({ ...claim, began: () => void steps.push('began') });
-  const jobs = createMemoryJobs({ limits, slots: () => 1 });
+  const jobs = createMemoryJobs({ limits, slots: () => 1, ready: () => true });
   await using _ = openRunner(
     { start: async () => false, find: async () => [] },
     {
