@@ -47,6 +47,9 @@ const priceSchema = z
   })
   .describe('Price per direction; copied into every usage record.');
 
+/** The longest that a timer of Node can wait (2³¹ − 1 ms, some 24 days): it takes longer ones for none. */
+const longestSeconds = 2_147_483;
+
 const modelName = z.string().regex(/^[\w.:/-]{1,128}$/u, 'use 1 to 128 letters, digits and . : / _ -');
 
 const modelSchema = z.strictObject({
@@ -107,6 +110,7 @@ const modelSchema = z.strictObject({
   keepAliveSeconds: z
     .number()
     .min(0)
+    .max(longestSeconds)
     .nullable()
     .default(null)
     .describe('How long it stays in memory without being used; null is for ever.'),
@@ -114,7 +118,7 @@ const modelSchema = z.strictObject({
 });
 
 const seconds = (fallback: number, description: string) =>
-  z.number().positive().default(fallback).describe(description);
+  z.number().positive().max(longestSeconds).default(fallback).describe(description);
 
 /** sluice.config.json. Its published JSON Schema is printed by `sluice config schema`. */
 export const configFileSchema = z.strictObject({
@@ -152,10 +156,20 @@ export const configFileSchema = z.strictObject({
     .prefault({}),
   streams: z
     .strictObject({
-      graceSeconds: z.number().min(0).default(10).describe('How long a stream without readers runs on.'),
+      graceSeconds: z
+        .number()
+        .min(0)
+        .max(longestSeconds)
+        .default(10)
+        .describe('How long a stream without readers runs on.'),
       firstReaderSeconds: seconds(30, 'How long a stream waits for its first reader.'),
       stallSeconds: seconds(10, 'How long a connected reader may stop reading.'),
-      drainSeconds: z.number().min(0).default(60).describe('How long running work may go on after SIGTERM.'),
+      drainSeconds: z
+        .number()
+        .min(0)
+        .max(longestSeconds)
+        .default(60)
+        .describe('How long running work may go on after SIGTERM.'),
       pingSeconds: seconds(12, 'WebSocket ping interval.'),
       pipelineWaitSeconds: seconds(5, 'How long a subscription waits for its completion to be created.'),
       checkpointMilliseconds: z.int().min(10).max(500).default(500).describe('How much running text a crash may lose.'),
@@ -165,7 +179,7 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       logSeconds: seconds(900, 'How long a finished token log stays in memory.'),
       logBytes: z.int().min(0).default(268_435_456).describe('Text of finished logs in memory, in all.'),
-      contentDays: seconds(30, 'How long prompts, answers and metadata are kept.'),
+      contentDays: z.number().positive().default(30).describe('How long prompts, answers and metadata are kept.'),
       idempotencyHours: z.number().min(24).default(24).describe('How long idempotency keys are remembered.'),
     })
     .prefault({}),

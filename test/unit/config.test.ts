@@ -56,6 +56,7 @@ describe('a model of the configuration', () => {
   it.each([
     { load: 'never' },
     { keepAliveSeconds: -1 },
+    { keepAliveSeconds: 2_147_484 },
     { devices: [] },
     { devices: [-1] },
     { cacheType: 'q2_K' },
