@@ -9,6 +9,7 @@ import { type Store, StoreUnavailableError } from '../../contracts/stores/store.
 import { type Principal, requireScope } from '../access/principal.ts';
 import type { Models } from '../models/models.ts';
 import { limitError } from '../quotas/refusal.ts';
+import { chooseMaxTokens } from './context-room.ts';
 import type { Creations } from './creations.ts';
 import { type CheckedCompletionInput, createCompletionInputCheck, hashInput, type InputLimits } from './input.ts';
 import type { Launch } from './launch.ts';
@@ -152,23 +153,6 @@ async function unlessAway<T>(operation: () => Promise<T>): Promise<T> {
     if (error instanceof StoreUnavailableError) throw overloaded('The database does not answer.', 5, error);
     throw error;
   }
-}
-
-function chooseMaxTokens(model: ModelDescription, promptTokens: number, asked: number | undefined): number {
-  const left = model.contextSize - promptTokens;
-  if (left >= 1 && (asked === undefined || asked <= left)) return asked ?? Math.min(model.defaultMaxTokens, left);
-  const [needs, advice] =
-    left < 1
-      ? [`The prompt has ${promptTokens} tokens, and the answer needs at least one`, 'Shorten the prompt.']
-      : [
-          `The prompt's ${promptTokens} tokens and maxTokens ${asked} come to ${promptTokens + asked!}`,
-          'Shorten the prompt or lower maxTokens.',
-        ];
-  throw new DomainError(
-    'CONTEXT_LENGTH_EXCEEDED',
-    `${needs}; the model ${model.name} holds ${model.contextSize} tokens. ${advice}`,
-    { promptTokens, contextSize: model.contextSize },
-  );
 }
 
 /** What the engine is asked for. */

@@ -4,7 +4,9 @@ import type { Inference } from '../../contracts/inference.ts';
 import type { Jobs } from '../../contracts/jobs.ts';
 import type { Logger } from '../../contracts/logger.ts';
 import type { Completion, CompletionRequest } from '../../contracts/stores/completions.ts';
-import type { Store } from '../../contracts/stores/store.ts';
+import { type Store, StoreUnavailableError } from '../../contracts/stores/store.ts';
+import { findModel } from '../models/models.ts';
+import { chooseMaxTokens } from './context-room.ts';
 import { errorOf, failed, interrupted, timedOut } from './endings.ts';
 import type { Launch } from './launch.ts';
 import { mostEpochs, seqBeyond } from './seqs.ts';
@@ -58,9 +60,20 @@ export function createRecovery(options: RecoveryOptions): Recovery {
     let recovered = 0;
     for (let last: CompletionId | undefined; ; ) {
       const left = await store.completions.abandoned(leaseEndedBefore, batch, last);
-      for (const completion of left) if (await recoverOne(completion)) recovered++;
+      for (const completion of left) if (await recoverApart(completion)) recovered++;
       if (left.length < batch) return recovered;
       last = left.at(-1)!.id;
+    }
+  }
+
+  /** One that cannot be recovered, for a reason that nobody thought of, keeps no other from it. */
+  async function recoverApart(completion: Completion): Promise<boolean> {
+    try {
+      return await recoverOne(completion);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) throw error;
+      logger.error({ err: error, completionId: completion.id }, 'a completion that its process left cannot be ended');
+      return false;
     }
   }
 
@@ -98,6 +111,7 @@ export function createRecovery(options: RecoveryOptions): Recovery {
     const { id, model, apiKeyId } = completion;
     const epoch = completion.epoch + 1;
     const { tokens } = await inference.tokenize(model, promptOf(request));
+    requireRoom(model, tokens.length, completion.maxTokens);
     const reservation = await jobs.reserve({ model, apiKeyId, promptTokens: tokens.length });
     if (!reservation.accepted) return false;
     using place = reservation.place;
@@ -105,6 +119,12 @@ export function createRecovery(options: RecoveryOptions): Recovery {
     await launch({ completion: { ...completion, epoch }, request, promptTokens: tokens, place });
     logger.info({ completionId: id }, 'took over a waiting completion');
     return true;
+  }
+
+  /** The model may have another context now. */
+  function requireRoom(model: string, promptTokens: number, maxTokens: number): void {
+    const described = findModel(inference.models(), model);
+    if (described !== undefined) chooseMaxTokens(described, promptTokens, maxTokens);
   }
 
   /** On a shared database: what other nodes leave, for as long as this one lives. */

@@ -69,6 +69,7 @@ function openWith(left: readonly Completion[], { shared = false } = {}) {
   const jobs = createMemoryJobs({
     limits: { queueRequests: 1_000, queuePromptTokens: 100_000, queueSeconds: 60 },
     slots: () => 1,
+    ready: () => true,
   });
   const log = createMemoryTokenLog({ retention: { logSeconds: 60, logBytes: 1e6 } });
   const launch = createLaunch({
@@ -114,6 +115,19 @@ test('a start that finds many past their deadline ends', async () => {
   await using opened = openWith(left);
   expect(await opened.recovery.recover()).toBe(250);
   expect(await opened.jobs.positions()).toEqual([]);
+});
+
+test('one that fails for a reason that nobody thought of keeps no other from being recovered', async () => {
+  const left = numbered(5, waiting);
+  await using opened = openWith([{ ...left[0]!, createdAt: undefined as never }, ...left.slice(1)]);
+  expect(await opened.recovery.recover()).toBe(4);
+  expect(await opened.jobs.positions()).toHaveLength(4);
+});
+
+test('what no longer fits into the context of its model is ended, and says so', async () => {
+  await using opened = openWith([{ ...waiting(1), maxTokens: 1_000_000 }]);
+  expect(await opened.recovery.recover()).toBe(1);
+  expect(opened.settlements).toMatchObject([{ error: { code: 'CONTEXT_LENGTH_EXCEEDED' } }]);
 });
 
 test('those that nobody can take over now do not hide what was left after them', async () => {
