@@ -2,7 +2,10 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { versionOf } from './file-version.ts';
 
-/** Remembers which file came from which source, so that a model that was fetched once needs no network again. */
+/**
+ * Remembers which file came from which source, so that a model that was fetched once needs no network again. A file that two sources
+ * claim is known to neither: one may have overwritten the other's.
+ */
 export interface FetchedFiles {
   path(source: string): string | undefined;
   remember(source: string, path: string): void;
@@ -28,8 +31,10 @@ export function createFetchedFiles(directory: string): FetchedFiles {
 
   return {
     path(source) {
-      const path = read()[source];
-      return path !== undefined && existsSync(path) ? path : undefined;
+      const paths = read();
+      const path = paths[source];
+      if (path === undefined || !existsSync(path)) return undefined;
+      return Object.values(paths).filter((other) => other === path).length === 1 ? path : undefined;
     },
     remember(source, path) {
       const draft = `${indexPath}.${process.pid}`;

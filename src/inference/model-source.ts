@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { messageOf } from '../lib/message-of.ts';
 import { modelUnreadable } from './failures.ts';
 import { createFetchedFiles } from './fetched-files.ts';
@@ -23,7 +24,7 @@ export interface ModelFile {
 export interface ModelSourceOptions {
   /** What relative `file:` sources are relative to. */
   readonly baseDirectory: string;
-  /** Where downloads are kept. */
+  /** Where downloads are kept, each source's in a folder of its own. */
   readonly modelsDirectory: string;
   readonly huggingFaceEndpoint?: string;
   readonly log: Log;
@@ -35,6 +36,7 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
   const sumOf = createFileSums();
   const fetched = createFetchedFiles(options.modelsDirectory);
   const report = createReportOnce(options.log);
+  const warned = new Set<string>();
 
   async function locate(model: ModelConfig, signal: AbortSignal): Promise<string> {
     const { source } = model;
@@ -51,13 +53,14 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
 
   async function fetchModel(model: ModelConfig, signal: AbortSignal): Promise<string> {
     const { downloadModel } = await import('./llama/download.ts');
-    await mkdir(options.modelsDirectory, { recursive: true });
+    const directory = join(options.modelsDirectory, folderOf(model.source));
+    await mkdir(directory, { recursive: true });
     options.log('info', `model ${model.name}: fetching ${model.source}`);
     let reported = 0;
     const { huggingFaceEndpoint } = options;
     const path = await downloadModel({
       uri: model.source,
-      directory: options.modelsDirectory,
+      directory,
       signal,
       ...(huggingFaceEndpoint !== undefined && { huggingFaceEndpoint }),
       onProgress({ downloadedBytes, totalBytes }) {
@@ -78,8 +81,15 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
     if (sum !== model.sha256.toLowerCase()) throw new Error(`${path} has the SHA-256 ${sum}, not ${model.sha256}`);
   }
 
+  function warnUnchecked({ name, source, sha256 }: ModelConfig): void {
+    if (sha256 !== undefined || !/^https?:/u.test(source) || warned.has(source)) return;
+    warned.add(source);
+    options.log('warn', `model ${name}: without a sha256, whatever ${source} answers is served`);
+  }
+
   return {
     async file(model, signal) {
+      warnUnchecked(model);
       let path = options.modelsDirectory;
       try {
         path = await locate(model, signal);
@@ -91,9 +101,14 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
         if (signal.aborted) throw signal.reason;
         const reason = messageOf(error);
         report.wrong(model.name, `model ${model.name} cannot be read: ${reason}`);
-        const shown = withoutFolders(reason, options.modelsDirectory, dirname(path));
+        const shown = withoutFolders(reason, dirname(path), options.modelsDirectory);
         throw modelUnreadable(model.name, shown);
       }
     },
   };
+}
+
+/** Of the source alone: files of one name from two sources are two files. */
+function folderOf(source: string): string {
+  return createHash('sha256').update(source).digest('hex').slice(0, 16);
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,7 @@ describe.skipIf(model === undefined)('model sources', () => {
   const requested: string[] = [];
   let directory: string;
   let content: Buffer;
+  let otherContent: Buffer;
   let server: Server;
   let base: string;
   let release = () => {};
@@ -27,6 +28,7 @@ describe.skipIf(model === undefined)('model sources', () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'sluice-sources-'));
     content = await readFile(model!.path);
+    otherContent = Buffer.from(content).reverse();
     server = createServer(async (request, response) => {
       requested.push(`${request.method} ${request.url}`);
       if (request.url?.startsWith('/held/')) await held;
@@ -34,16 +36,17 @@ describe.skipIf(model === undefined)('model sources', () => {
         response.writeHead(404).end();
         return;
       }
+      const served = request.url.startsWith('/other/') ? otherContent : content;
       const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
       const start = Number(range?.[1] ?? 0);
-      const end = range?.[2] ? Number(range[2]) + 1 : content.length;
+      const end = range?.[2] ? Number(range[2]) + 1 : served.length;
       response.writeHead(range ? 206 : 200, {
         'accept-ranges': 'bytes',
         'content-length': end - start,
         'content-type': 'application/octet-stream',
-        ...(range && { 'content-range': `bytes ${start}-${end - 1}/${content.length}` }),
+        ...(range && { 'content-range': `bytes ${start}-${end - 1}/${served.length}` }),
       });
-      response.end(request.method === 'HEAD' ? undefined : content.subarray(start, end));
+      response.end(request.method === 'HEAD' ? undefined : served.subarray(start, end));
     });
     await new Promise<void>((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
@@ -88,11 +91,33 @@ describe.skipIf(model === undefined)('model sources', () => {
     expect(await pathOf(open('again'), config)).toBe(first);
   });
 
+  it('keeps files of one name and one size apart by their source', async () => {
+    const sources = open('same-name');
+    const config = (path: string) => modelConfig(model!, { source: `${base}/${path}/tiny.gguf` });
+    const paths = await Promise.all([pathOf(sources, config('some')), pathOf(sources, config('other'))]);
+    const [some, other] = await Promise.all(paths.map((path) => readFile(path)));
+    expect([some!.equals(content), other!.equals(otherContent)]).toEqual([true, true]);
+    expect(await pathOf(open('same-name'), config('some'))).toBe(paths[0]);
+  });
+
+  it('warns once of a URL without a SHA-256', async () => {
+    const log: string[] = [];
+    const sources = open('unchecked', log);
+    const config = modelConfig(model!, { source: `${base}/some/tiny.gguf` });
+    await pathOf(sources, config);
+    await pathOf(sources, config);
+    await pathOf(sources, modelConfig(model!, { source: `${base}/other/tiny.gguf`, sha256: sumOf(otherContent) }));
+    expect(log.filter((line) => line.includes('sha256'))).toEqual([expect.stringContaining(`${base}/some/tiny.gguf`)]);
+  });
+
   it('fetches a file anew that was deleted because it was the wrong one', async () => {
     const sources = open('deleted');
     const wrong = modelConfig(model!, { source: `${base}/some/tiny.gguf`, sha256: 'f'.repeat(64) });
     await expect(pathOf(sources, wrong)).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
-    await rm(join(directory, 'deleted', 'tiny.gguf'));
+    const [lying] = await readdir(join(directory, 'deleted'), { recursive: true }).then((paths) =>
+      paths.filter((path) => path.endsWith('tiny.gguf')),
+    );
+    await rm(join(directory, 'deleted', lying!));
     expect((await readFile(await pathOf(sources, { ...wrong, sha256: sumOf(content) }))).equals(content)).toBe(true);
   });
 
