@@ -1,3 +1,4 @@
+import type { ExecutionResult } from 'graphql';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createScriptedInference, type ScriptedInference } from '../../../src/inference/scripted.ts';
 import { startApp, type TestApp } from '../../kit/app.ts';
@@ -8,6 +9,7 @@ import {
   complete,
   create,
   createDocument,
+  type EventsOf,
   type EventView,
   events,
   eventsDocument,
@@ -16,6 +18,7 @@ import {
   serverSentEvents,
   textOf,
 } from '../../kit/completions.ts';
+import { changeProject } from '../../kit/projects.ts';
 import { openSocket } from '../../kit/socket.ts';
 import { waitFor } from '../../kit/wait-for.ts';
 
@@ -187,16 +190,29 @@ describe('readers of completions', () => {
     expect(await eventsRefusal(client, { idempotencyKey: 'never' })).toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('cannot tell another project’s completion from none', async () => {
+  it('cannot tell another project’s completion from none, whatever its state and over either transport', async () => {
+    const project = (await changeProject(app.admin, 'createProject', { name: 'theirs' })).project!;
+    const theirs = await app.newClient({ projectId: project.id });
+    const ended = await complete(theirs, { model, prompt, store: false });
+    inference.hold();
+    const live = await complete(theirs, { model, prompt, mode: 'BACKGROUND' });
+    expect((await find(theirs, live.id))!.id).toBe(live.id);
     const unknown = Buffer.from('Completion:01890000-0000-7000-8000-000000000000').toString('base64url');
-    for (const id of [unknown, 'rubbish', '']) {
-      expect(await eventsRefusal(client, { id })).toEqual({
-        code: 'NOT_FOUND',
-        message: 'There is no such completion.',
-      });
-      expect(await find(client, id)).toBeNull();
-      expect(await cancel(client, id)).toMatchObject({ code: 'NOT_FOUND' });
+    const ids = [live.id, ended.id, unknown, 'rubbish', ''];
+    const answers = await Promise.all(
+      ids.flatMap((id) => [0, 3].map(async (after) => Promise.all(wholeAnswers({ id, after })))),
+    );
+    for (const [overWebSocket, overSse] of answers) {
+      expect(overWebSocket).toEqual([
+        expect.objectContaining({ message: 'There is no such completion.', extensions: { code: 'NOT_FOUND' } }),
+      ]);
+      expect(overSse).toEqual(overWebSocket);
+      expect(overWebSocket).toEqual(answers[0]![0]);
     }
+    const refusals = await Promise.all(ids.map(async (id) => [await find(client, id), await cancel(client, id)]));
+    expect(refusals[0]).toMatchObject([null, { code: 'NOT_FOUND' }]);
+    for (const refused of refusals) expect(refused).toEqual(refusals[0]);
+    expect((await find(theirs, live.id))!.status).toBe('RUNNING');
   });
 
   it.each([
@@ -213,6 +229,16 @@ describe('readers of completions', () => {
     expect(received).toHaveLength(1);
     expect(received[0]!.errors?.[0]).toMatchObject({ extensions: { code: 'NOT_FOUND' } });
   });
+
+  /** All that a subscription answers with before it ends, error by error: over a WebSocket, over SSE. */
+  function wholeAnswers(of: EventsOf): [Promise<unknown[]>, Promise<unknown[]>] {
+    const errorsOf = async (results: AsyncIterable<ExecutionResult>) => {
+      const errors = [];
+      for await (const result of results) errors.push(...(result.errors ?? ['no error']));
+      return errors;
+    };
+    return [errorsOf(client.subscribe(eventsDocument, of)), errorsOf(serverSentEvents(client, of))];
+  }
 
   function decoded(globalId: string): string {
     return Buffer.from(globalId, 'base64url').toString();
