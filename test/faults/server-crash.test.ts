@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { endless } from '../kit/chaos.ts';
 import { type Client, createClient } from '../kit/client.ts';
-import { type Created, create, type EventView, events, find, textOf } from '../kit/completions.ts';
+import { allEvents, type Created, create, type EventView, events, find, textOf } from '../kit/completions.ts';
 import { temporaryDataDirectory } from '../kit/database.ts';
 import { createKey } from '../kit/keys.ts';
 import { isAlive, newAdminSecret, type ServerProcess, startServerProcess } from '../kit/server-process.ts';
@@ -10,6 +11,7 @@ import { type RecordView, usageRecords, viewerLimits } from '../kit/usage.ts';
 import { waitFor } from '../kit/wait-for.ts';
 
 const final = ['SUCCEEDED', 'FAILED', 'CANCELLED'];
+const maxTokens = 400;
 
 /** What a client of the killed server knows. */
 interface Known {
@@ -19,7 +21,7 @@ interface Known {
 }
 
 describe('a server that is killed under load', () => {
-  it('loses no acknowledged completion, ends all of them, bills each once, and leaves no engine behind', async () => {
+  it('loses no acknowledged completion, runs what waited in the background, ends and bills all once, and leaves no engine behind', async () => {
     await using directory = await temporaryDataDirectory();
     const adminSecret = newAdminSecret();
     const config = join(directory.path, 'sluice.config.json');
@@ -41,14 +43,19 @@ describe('a server that is killed under load', () => {
         limits: { tokensPerDay: 1_000_000_000 },
       });
       const known: Known[] = [];
+      const logitBias = await endless(server.url, secret!, 'starter');
       for (const milliseconds of [Math.random() * 200, 500 + Math.random() * 700]) {
         const client = createClient(server.url, secret!);
         const alive = server.children();
         expect(alive.length).toBeGreaterThan(0);
-        known.push(...(await loadUntilKilled(server, client, milliseconds)));
+        const left = await loadUntilKilled(server, client, { logitBias }, milliseconds);
+        const killedAt = Date.now();
+        known.push(...left);
         await waitFor('every process of the dead server to be gone', () => !alive.some(isAlive), 5_000);
         server = await start();
-        await expectAllEnded(createClient(server.url, secret!), known);
+        const again = createClient(server.url, secret!);
+        await expectAllEnded(again, known);
+        await expectLineRan(again, left, killedAt);
       }
     } finally {
       await server[Symbol.asyncDispose]();
@@ -57,9 +64,14 @@ describe('a server that is killed under load', () => {
 });
 
 /** Asks for work of all modes, reads what it says, and kills the server so long after the first text. */
-async function loadUntilKilled(server: ServerProcess, client: Client, milliseconds: number): Promise<Known[]> {
+async function loadUntilKilled(
+  server: ServerProcess,
+  client: Client,
+  sampling: object,
+  milliseconds: number,
+): Promise<Known[]> {
   const known: Known[] = [];
-  const input = { model: 'starter', temperature: 1, maxTokens: 400 };
+  const input = { model: 'starter', temperature: 1, maxTokens, ...sampling };
   let text: () => void;
   const firstText = new Promise<void>((resolve) => {
     text = resolve;
@@ -78,9 +90,11 @@ async function loadUntilKilled(server: ServerProcess, client: Client, millisecon
     }
   }
 
-  const modes = ['STREAM', 'STREAM', 'STREAM', 'WAIT', 'WAIT', 'BACKGROUND', 'BACKGROUND', 'BACKGROUND'];
-  const asked = modes.map((mode, index) => ask(mode, index).catch(() => {})); // What the kill breaks off is expected.
+  // What the kill breaks off is expected.
+  const askAll = (modes: readonly string[]) => modes.map((mode, index) => ask(mode, index).catch(() => {}));
+  const asked = askAll(['STREAM', 'STREAM', 'STREAM', 'WAIT', 'WAIT']);
   await firstText;
+  await Promise.all(askAll(['BACKGROUND', 'BACKGROUND', 'BACKGROUND']));
   const killed = new Promise<void>((resolve) => {
     setTimeout(() => {
       server.child.kill('SIGKILL');
@@ -131,6 +145,28 @@ async function expectAllEnded(client: Client, known: readonly Known[]): Promise<
   const [limit] = await viewerLimits(client);
   expect(limit!.used).toBe(String(total));
   await expectNothingUnfinished(client);
+}
+
+/** Nobody need ask again for what waited in the background: it has its whole text. */
+async function expectLineRan(client: Client, left: readonly Known[], killedAt: number): Promise<void> {
+  const background = left.filter(({ mode }) => mode === 'BACKGROUND');
+  const waited: string[] = [];
+  for (const { id } of background) {
+    const startedAt = await startedAtOf(client, id);
+    if (startedAt === null || Date.parse(startedAt) > killedAt) waited.push(id);
+  }
+  expect(waited.length).toBeGreaterThan(0);
+  for (const id of waited) {
+    const { status, choices, usage } = (await find(client, id))!;
+    expect({ status, tokens: usage.completionTokens }).toEqual({ status: 'SUCCEEDED', tokens: maxTokens });
+    expect(choices[0]).toMatchObject({ finishReason: 'LENGTH', text: textOf(await allEvents(client, { id })) });
+  }
+}
+
+async function startedAtOf(client: Client, id: string): Promise<string | null> {
+  const document = 'query ($id: ID!) { completion(id: $id) { startedAt } }';
+  const { completion } = await client.execute<{ completion: { startedAt: string | null } }>(document, { id });
+  return completion.startedAt;
 }
 
 async function allRecords(client: Client): Promise<RecordView[]> {
