@@ -21,6 +21,8 @@ export interface StoreOptions {
   readonly databaseUrl?: string | undefined;
   readonly dataDirectory: string;
   readonly log: Logger;
+  /** How long the database may say nothing to a statement, which then fails as unavailable. */
+  readonly silenceMilliseconds?: number;
 }
 
 /**
@@ -90,11 +92,12 @@ interface Connected extends AsyncDisposable {
   readonly applied: readonly string[];
 }
 
-async function connect({ databaseUrl, dataDirectory, log }: StoreOptions): Promise<Connected> {
-  if (databaseUrl !== undefined) return connectTo(remoteAddress(databaseUrl), log);
+async function connect(options: StoreOptions): Promise<Connected> {
+  const { databaseUrl, dataDirectory, log } = options;
+  if (databaseUrl !== undefined) return connectTo(remoteAddress(databaseUrl), options);
   const embedded = await openEmbeddedDatabase(dataDirectory, log);
   try {
-    const connected = await connectTo(embeddedAddress(embedded.host, embedded.port), log);
+    const connected = await connectTo(embeddedAddress(embedded.host, embedded.port), options);
     return {
       ...connected,
       async [Symbol.asyncDispose]() {
@@ -108,10 +111,14 @@ async function connect({ databaseUrl, dataDirectory, log }: StoreOptions): Promi
   }
 }
 
-async function connectTo(address: DatabaseAddress, log: Logger): Promise<Connected> {
+async function connectTo(
+  named: DatabaseAddress,
+  { log, silenceMilliseconds = named.silenceMilliseconds }: StoreOptions,
+): Promise<Connected> {
+  const address = { ...named, silenceMilliseconds };
   const pool = connectionPool(address);
   try {
-    const applied = await migrateOver(address, pool);
+    const applied = await migrateOver(address);
     if (applied.length > 0) log.info({ database: address.label, migrations: applied }, 'migrated the database');
     return { address, pool, applied, [Symbol.asyncDispose]: () => pool.end() };
   } catch (error) {
@@ -120,11 +127,9 @@ async function connectTo(address: DatabaseAddress, log: Logger): Promise<Connect
   }
 }
 
-/** Migrations take one connection: the embedded database's only one, elsewhere one for the purpose. */
-async function migrateOver(address: DatabaseAddress, pool: pg.Pool): Promise<readonly string[]> {
-  if (address.oneSession) return applyMigrations(pool, address.schema);
-  // What rewrites a large table may take its time, and so may waiting for another process that does.
-  const single = connectionPool(address, { max: 1, statement_timeout: false, query_timeout: 0 });
+/** On a connection for the purpose: what rewrites a large table may take its time, and so may waiting for another process that does. */
+async function migrateOver(address: DatabaseAddress): Promise<readonly string[]> {
+  const single = connectionPool({ ...address, silenceMilliseconds: 0 }, { max: 1, statement_timeout: false });
   try {
     return await applyMigrations(single, address.schema);
   } finally {

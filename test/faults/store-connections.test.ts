@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { StoreUnavailableError } from '../../src/contracts/stores/store.ts';
+import { asUnavailable } from '../../src/store/failures.ts';
 import { openStore } from '../../src/store/open.ts';
-import { silentLog, temporaryDatabase, whyNoPostgres } from '../kit/database.ts';
-import { openTestStore } from '../kit/store.ts';
+import { silentLog, temporaryDatabase, temporaryDataDirectory, whyNoPostgres } from '../kit/database.ts';
+import { auditOf, openTestStore } from '../kit/store.ts';
+import { startTcpProxyOf } from '../kit/tcp-proxy.ts';
 import { waitFor } from '../kit/wait-for.ts';
 
 async function failureOf(databaseUrl: string): Promise<Error> {
@@ -48,7 +50,46 @@ test('what is no PostgreSQL address is refused without repeating it', async () =
   }
 });
 
+test('an embedded database that does not answer in time is unavailable, and works again when it comes to it', async () => {
+  await using directory = await temporaryDataDirectory();
+  await using opened = await openTestStore({ dataDirectory: directory.path, silenceMilliseconds: 500 });
+  const { store, database } = opened;
+  const busy = database.prisma.$queryRaw`SELECT count(*) FROM generate_series(1, 5000000)`.catch((error) => error);
+  expect(asUnavailable(await busy, 'it')).toBeInstanceOf(StoreUnavailableError);
+  await waitFor('the database to answer', () =>
+    store.ping().then(
+      () => true,
+      () => false,
+    ),
+  );
+});
+
 describe.skipIf(await whyNoPostgres())('on PostgreSQL', () => {
+  test('a database that falls silent is unavailable to reads, writes and transactions, and closes; one that comes back works', async () => {
+    await using database = await temporaryDatabase();
+    await using proxy = await startTcpProxyOf(database.url);
+    const options = { databaseUrl: proxy.url, dataDirectory: 'unused', silenceMilliseconds: 500 };
+    await using opened = await openTestStore(options);
+    const { store } = opened;
+    const { id } = await opened.newKey();
+    for (let round = 0; round < 2; round++) {
+      proxy.fallSilent();
+      const failures = await Promise.all(
+        [
+          store.ping(),
+          store.apiKeys.find([id]),
+          store.apiKeys.touch(new Map([[id, new Date()]])),
+          store.apiKeys.revoke(id, new Date(), auditOf('api-key.revoke')),
+        ].map((each) => each.catch((error) => error)),
+      );
+      for (const failure of failures) expect(failure).toBeInstanceOf(StoreUnavailableError);
+      await proxy.comeBack();
+      await store.ping();
+      expect(await store.apiKeys.find([id])).toMatchObject([{ revokedAt: null }]);
+    }
+    proxy.fallSilent();
+  });
+
   test('a database that is not there is unavailable', async () => {
     await using database = await temporaryDatabase();
     const url = new URL(database.url);

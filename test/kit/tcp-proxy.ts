@@ -7,6 +7,9 @@ export interface TcpProxy extends AsyncDisposable {
   readonly present: boolean;
   /** Breaks every connection off, and refuses new ones. */
   goAway(): void;
+  /** Loses without a word all that is sent over the connections there are and those to come, as a broken link does. */
+  fallSilent(): void;
+  /** Takes connections again, and what is sent over these; those that lost something stay silent. */
   comeBack(): Promise<void>;
 }
 
@@ -14,16 +17,18 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
   const sockets = new Set<Socket>();
   let server: Server | undefined;
   let ownPort = 0;
+  let isSilent = false;
 
   async function listen(): Promise<void> {
-    server = createServer((near) => {
-      const far = connect(port, host);
+    server = createServer({ allowHalfOpen: true }, (near) => {
+      const far = connect({ port, host, allowHalfOpen: true });
       for (const [socket, other] of [
         [near, far],
         [far, near],
       ] as const) {
         sockets.add(socket);
-        socket.pipe(other);
+        if (isSilent) socket.resume();
+        else socket.pipe(other);
         socket.on('error', () => {});
         socket.once('close', () => {
           sockets.delete(socket);
@@ -41,6 +46,16 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
     for (const socket of sockets) socket.destroy();
   }
 
+  function fallSilent(): void {
+    isSilent = true;
+    for (const socket of sockets) socket.unpipe().resume();
+  }
+
+  async function comeBack(): Promise<void> {
+    isSilent = false;
+    if (!server) await listen();
+  }
+
   await listen();
   return {
     address: `127.0.0.1:${ownPort}`,
@@ -48,7 +63,8 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
       return server !== undefined;
     },
     goAway,
-    comeBack: listen,
+    fallSilent,
+    comeBack,
     [Symbol.asyncDispose]: async () => goAway(),
   };
 }
