@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
-import type { EmbeddedWorkerData, EmbeddedWorkerMessage } from './embedded.ts';
+import type { EmbeddedWorkerData, EmbeddedWorkerMessage } from './embedded-thread.ts';
 
 /** The thread of the embedded database: PGlite behind a socket that speaks PostgreSQL's protocol. */
 const port = parentPort;

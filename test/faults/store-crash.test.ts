@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
@@ -11,6 +11,7 @@ import { asUnavailable } from '../../src/store/failures.ts';
 import { openStore } from '../../src/store/open.ts';
 import { silentLog, temporaryDataDirectory } from '../kit/database.ts';
 import { openTestStore } from '../kit/store.ts';
+import { waitFor } from '../kit/wait-for.ts';
 
 test('SIGKILL under load loses no row that was acknowledged, and the dead process’s lock is taken over', async () => {
   await using directory = await temporaryDataDirectory();
@@ -57,21 +58,40 @@ test('of many that open one directory at the same moment, at most one has it', a
   await after.ping();
 });
 
-test('an embedded database that breaks down is unavailable, not silent', async () => {
+test('an embedded database that breaks down is unavailable until it serves again, and has lost nothing', async () => {
+  await using directory = await temporaryDataDirectory();
+  const threads = on(process, 'worker') as AsyncIterableIterator<[Worker]>;
+  await using opened = await openTestStore({ dataDirectory: directory.path });
+  const { store, database } = opened;
+  for (let round = 0; round < 2; round++) {
+    const { id } = await opened.newKey();
+    const {
+      value: [thread],
+    } = await threads.next();
+    const underWay = database.pool.query('SELECT pg_sleep(5)').then(
+      () => undefined,
+      (error: unknown) => asUnavailable(error, 'it'),
+    );
+    await thread.terminate();
+    expect(await underWay).toBeInstanceOf(StoreUnavailableError);
+    await expect(store.ping()).rejects.toBeInstanceOf(StoreUnavailableError);
+    await expect(store.projects.ensureDefault()).rejects.toBeInstanceOf(StoreUnavailableError);
+    const found = await waitFor('it to serve again', () => store.apiKeys.find([id]).catch(() => undefined));
+    expect(found).toMatchObject([{ id }]);
+    await opened.newKey();
+  }
+});
+
+test('an embedded database that broke down and is closed at once lets go of its directory', async () => {
   await using directory = await temporaryDataDirectory();
   const [[thread], opened] = await Promise.all([
     once(process, 'worker') as Promise<[Worker]>,
     openTestStore({ dataDirectory: directory.path }),
   ]);
-  await using _ = opened;
-  const underWay = opened.database.pool.query('SELECT pg_sleep(5)').then(
-    () => undefined,
-    (error: unknown) => asUnavailable(error, 'it'),
-  );
   await thread.terminate();
-  expect(await underWay).toBeInstanceOf(StoreUnavailableError);
-  await expect(opened.store.ping()).rejects.toBeInstanceOf(StoreUnavailableError);
-  await expect(opened.store.projects.ensureDefault()).rejects.toBeInstanceOf(StoreUnavailableError);
+  await opened[Symbol.asyncDispose]();
+  await using again = await openTestStore({ dataDirectory: directory.path });
+  await again.store.ping();
 });
 
 interface Writer extends AsyncDisposable {
