@@ -3,13 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
+import { advisoryLocks } from './advisory-locks.ts';
 import { everything, type MigrationList, openSchemaEngine } from './schema-engine.ts';
 
 /** `prisma/migrations` of the package: two folders up from this module, in `src` as in `dist`. */
 export const migrationsFolder = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
-
-/** Any number, as long as every process takes the same. */
-const advisoryLock = 7_125_482_163;
 
 /**
  * Brings the database to the newest migration of the folder and tells the names of those it applied. All of them are one
@@ -26,7 +24,7 @@ export async function applyMigrations(
   if (await upToDate(pool, migrations)) return [];
   await pool.query('BEGIN');
   try {
-    await pool.query('SELECT pg_advisory_xact_lock($1)', [advisoryLock]);
+    await pool.query('SELECT pg_advisory_xact_lock($1)', [advisoryLocks.migrations]);
     if (schema !== 'public') await pool.query(`CREATE SCHEMA IF NOT EXISTS "${schema.replaceAll('"', '""')}"`);
     const applied = (await upToDate(pool, migrations)) ? [] : await runEngine(pool, folder, migrations);
     await pool.query('COMMIT');

@@ -72,7 +72,7 @@ export function storeOver(database: Database): Store {
     completions: named(createCompletions(prisma, { shared })),
     usage: named(createUsage(prisma)),
     audit: named(createAudit(prisma)),
-    instance: named(createInstance(prisma)),
+    instance: named(createInstance(prisma, { pool, shared })),
     shared,
     ping,
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),

@@ -42,6 +42,8 @@ export interface Page<Row> {
 
 /** Facts about the installation. */
 export interface InstanceStore {
+  /** Runs the work while no other node of this database runs its own: for what must be looked for and made only once. */
+  oneAtATime<T>(work: () => Promise<T>): Promise<T>;
   /** Keeps the fingerprint on first call; later calls answer whether it is the same. */
   matchSecretFingerprint(fingerprint: string): Promise<boolean>;
   /** Keeps `to` where `from` is kept, and writes the audit event with it; else changes and writes nothing. */

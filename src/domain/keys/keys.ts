@@ -187,21 +187,25 @@ export function createKeys({ store, signals, serverSecrets, resolveModel, now = 
           'SLUICE_ADMIN_KEY is malformed; `sluice keys generate` prints a good one.',
         );
       }
-      if (given === undefined) {
-        const { rows } = await store.apiKeys.list({}, { limit: 2, direction: 'forward' });
-        if (rows.some(({ name, scopes }) => !(name === operatorName && scopes.includes('ADMIN')))) return undefined;
-      } else if (await findBySecret(hashesOf(given, serverSecrets), store.apiKeys)) {
-        return undefined;
-      }
-      const secret = given ?? generateSecret();
-      const apiKey = await createBuiltIn('admin', hintOf(secret), hashOf(secret));
-      return { apiKey, secret };
+      return store.instance.oneAtATime(async () => {
+        if (given === undefined) {
+          const { rows } = await store.apiKeys.list({}, { limit: 2, direction: 'forward' });
+          if (rows.some(({ name, scopes }) => !(name === operatorName && scopes.includes('ADMIN')))) return undefined;
+        } else if (await findBySecret(hashesOf(given, serverSecrets), store.apiKeys)) {
+          return undefined;
+        }
+        const secret = given ?? generateSecret();
+        const apiKey = await createBuiltIn('admin', hintOf(secret), hashOf(secret));
+        return { apiKey, secret };
+      });
     },
 
-    async ensureOperator() {
+    ensureOperator() {
       const hashes = hashesOf('the operator of this machine', serverSecrets);
-      const key = await findBySecret(hashes, store.apiKeys);
-      return key ?? (await createBuiltIn(operatorName, 'server.json', hashes[0]));
+      return store.instance.oneAtATime(async () => {
+        const key = await findBySecret(hashes, store.apiKeys);
+        return key ?? (await createBuiltIn(operatorName, 'server.json', hashes[0]));
+      });
     },
   };
 }

@@ -18,6 +18,25 @@ export function installationContract(opened: () => TestStore, shared: boolean): 
     expect(made[0]).toMatchObject({ name: 'default', archivedAt: null, limits: { tokensPerDay: null } });
   });
 
+  test('runs work one at a time, one that fails too, and hands on what it came to', async () => {
+    const { instance } = opened().store;
+    let running = 0;
+    const work = (n: number) => async () => {
+      expect(running++).toBe(0);
+      await opened().store.ping();
+      running--;
+      if (n === 1) throw new RangeError('of its own');
+      return n;
+    };
+    const outcomes = await Promise.allSettled([0, 1, 2, 3].map((n) => instance.oneAtATime(work(n))));
+    expect(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : outcome.reason))).toEqual([
+      0,
+      new RangeError('of its own'),
+      2,
+      3,
+    ]);
+  });
+
   test('keeps the first fingerprint of the secret and tells every other from it', async () => {
     const { instance } = opened().store;
     expect(await instance.matchSecretFingerprint('first')).toBe(true);

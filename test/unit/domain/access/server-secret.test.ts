@@ -7,6 +7,7 @@ function instanceStore() {
   let kept: string | undefined;
   const rotations: { readonly from: string; readonly to: string; readonly audit: AuditEntry }[] = [];
   const instance: InstanceStore = {
+    oneAtATime: (work) => work(),
     async matchSecretFingerprint(fingerprint) {
       kept ??= fingerprint;
       return kept === fingerprint;
