@@ -137,13 +137,15 @@ export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
         };
       }),
 
-    async touch(lastUsed) {
-      if (lastUsed.size === 0) return;
-      const ids = [...lastUsed.keys()];
-      const moments = [...lastUsed.values()].map((date) => timestamp(date));
+    async touch(uses) {
+      if (uses.length === 0) return;
+      const ids = uses.map(({ id }) => id);
+      const hashes = uses.map(({ hash }) => Buffer.from(hash).toString('hex'));
+      const moments = uses.map(({ at }) => timestamp(at));
       await prisma.$executeRaw`
         UPDATE api_keys k SET last_used_at = greatest(k.last_used_at, u.at)
-        FROM unnest(${ids}::uuid[], ${moments}::timestamptz[]) AS u (id, at) WHERE k.id = u.id`;
+        FROM unnest(${ids}::uuid[], ${hashes}::text[], ${moments}::timestamptz[]) AS u (id, hash, at)
+        WHERE k.id = u.id AND decode(u.hash, 'hex') IN (k.hash, k.previous_hash)`;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
@@ -78,7 +79,7 @@ describe.skipIf(await whyNoPostgres())('on PostgreSQL', () => {
         [
           store.ping(),
           store.apiKeys.find([id]),
-          store.apiKeys.touch(new Map([[id, new Date()]])),
+          store.apiKeys.touch([{ id, hash: randomBytes(32), at: new Date() }]),
           store.apiKeys.revoke(id, new Date(), auditOf('api-key.revoke')),
         ].map((each) => each.catch((error) => error)),
       );

@@ -42,8 +42,17 @@ export interface ApiKeyStore {
   update(id: ApiKeyId, changes: ApiKeyChanges, audit: AuditEntry): Promise<ApiKeyOutcome>;
   /** Gives the key another secret. The one before opens until `graceUntil`; while an earlier one still does, that one keeps its own end. */
   rotate(id: ApiKeyId, rotation: Rotation, audit: AuditEntry): Promise<ApiKeyOutcome>;
-  /** One statement for many; never moves a moment back. */
-  touch(lastUsed: ReadonlyMap<ApiKeyId, Date>): Promise<void>;
+  /**
+   * Notes when keys were last used: one statement for many, never moves a moment back. A use says that the key's secret is stored under
+   * the hash it names; where it no longer is, or not yet, it is not noted.
+   */
+  touch(uses: readonly KeyUse[]): Promise<void>;
+}
+
+export interface KeyUse {
+  readonly id: ApiKeyId;
+  readonly hash: Uint8Array;
+  readonly at: Date;
 }
 
 export interface FoundByHash {

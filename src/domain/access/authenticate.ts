@@ -58,11 +58,14 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     return key;
   }
 
-  /** Notes the use of a key, at most once a minute; a hint for administrators, so a failure is not the caller's. */
-  function touch(id: ApiKeyId): void {
+  /**
+   * Notes the use of a key, at most once a minute; a failure is not the caller's. It is noted of one under the current secret alone: who
+   * replaces the secret goes by it, and a key that has not moved yet must not pass for one that has.
+   */
+  function touch(id: ApiKeyId, [hash]: SecretHashes): void {
     if (now() - (lastTouched.get(id) ?? 0) < touchMilliseconds) return;
     lastTouched.set(id, now());
-    apiKeys.touch(new Map([[id, new Date(now())]])).catch(() => lastTouched.delete(id));
+    apiKeys.touch([{ id, hash, at: new Date(now()) }]).catch(() => lastTouched.delete(id));
   }
 
   return {
@@ -76,7 +79,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (!key) throw unauthenticated('The API key is unknown to this server.');
       if (key.revokedAt) throw unauthenticated('The API key was revoked.');
       if (key.expiresAt && key.expiresAt.getTime() <= now()) throw unauthenticated('The API key has expired.');
-      touch(key.id);
+      touch(key.id, hashes);
       return principalOf(key, hashes);
     },
     [Symbol.dispose]() {

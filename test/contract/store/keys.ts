@@ -88,23 +88,37 @@ export function keysContract(opened: () => TestStore): void {
 
   test('never moves the moment of last use back', async () => {
     const { store, newKey } = opened();
-    const [early, late] = [await newKey(), await newKey()];
-    await store.apiKeys.touch(
-      new Map([
-        [early.id, noon],
-        [late.id, after(noon, 60)],
-      ]),
-    );
-    await store.apiKeys.touch(
-      new Map([
-        [early.id, after(noon, 30)],
-        [late.id, after(noon, 30)],
-      ]),
-    );
+    const hash = { early: randomBytes(32), late: randomBytes(32) };
+    const [early, late] = [await newKey({ hash: hash.early }), await newKey({ hash: hash.late })];
+    const touch = (earlyAt: Date, lateAt: Date) =>
+      store.apiKeys.touch([
+        { id: early.id, hash: hash.early, at: earlyAt },
+        { id: late.id, hash: hash.late, at: lateAt },
+      ]);
+    await touch(noon, after(noon, 60));
+    await touch(after(noon, 30), after(noon, 30));
     const found = await store.apiKeys.find([early.id, late.id]);
     const used = new Map(found.map(({ id, lastUsedAt }) => [id, lastUsedAt]));
     expect(used.get(early.id)).toEqual(after(noon, 30));
     expect(used.get(late.id)).toEqual(after(noon, 60));
+  });
+
+  test('notes no use under a hash that the key is not stored under', async () => {
+    const { store, newKey } = opened();
+    const [before, moved, rotated] = Array.from({ length: 3 }, () => Uint8Array.from(randomBytes(32)));
+    const { id } = await newKey({ hash: before! });
+    const lastUse = async (hash: Uint8Array, at: Date) => {
+      await store.apiKeys.touch([{ id, hash, at }]);
+      return (await store.apiKeys.find([id]))[0]!.lastUsedAt;
+    };
+    expect(await lastUse(moved!, noon)).toBeNull();
+    await store.apiKeys.rehash(before!, moved!);
+    expect(await lastUse(before!, noon)).toBeNull();
+    expect(await lastUse(moved!, noon)).toEqual(noon);
+    const rotation = { hash: rotated!, hint: 'slc_efgh', at: noon, graceUntil: after(noon, 60) };
+    await store.apiKeys.rotate(id, rotation, auditOf('api-key.rotate'));
+    expect(await lastUse(moved!, after(noon, 1))).toEqual(after(noon, 1));
+    expect(await lastUse(rotated!, after(noon, 2))).toEqual(after(noon, 2));
   });
 
   test('pages newest first in both directions, each row once', async () => {
