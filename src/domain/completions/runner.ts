@@ -26,8 +26,8 @@ import { untilAnswered } from './until-answered.ts';
 export interface Runner extends AsyncDisposable {
   /**
    * Resolves when everything that was admitted has ended. When the signal aborts, what is left is ended: FAILED with INTERRUPTED,
-   * billed for what it produced; BACKGROUND completions that still wait stay QUEUED, for the next start. What the database does not
-   * take before this process gives up on it is left to the lease's end.
+   * billed for what it produced; BACKGROUND completions that still wait, for a slot or for their model, stay QUEUED, for the next
+   * start. What the database does not take before this process gives up on it is left to the lease's end.
    */
   drain(signal: AbortSignal): Promise<void>;
 }
@@ -94,6 +94,9 @@ export function createRunner(options: RunnerOptions): Runner {
       slot[Symbol.dispose]();
       const { promptTokens, completionTokens } = progress.usage();
       await claim.done(promptTokens + completionTokens);
+    }
+    if (startedAt === null && claim.signal.reason === ('shutdown' satisfies StopReason)) {
+      return settleWaiting(job.completionId, 'shutdown');
     }
     if (ending === null || !(await finishOpenChoices(claim, progress, ending))) {
       checkpoints.remove(job.completionId);
@@ -182,7 +185,10 @@ export function createRunner(options: RunnerOptions): Runner {
 
   async function settleWaiting(id: CompletionId, reason: StopReason): Promise<void> {
     const [completion] = await untilAnswered(() => completions.find([id]), giveUp);
-    if (!completion || (reason === 'shutdown' && completion.mode === 'BACKGROUND')) return;
+    if (!completion || (reason === 'shutdown' && completion.mode === 'BACKGROUND')) {
+      checkpoints.remove(id); // Its lease is to end: whoever starts next takes it over.
+      return;
+    }
     const lastSeq = await log.lastSeq(id);
     const terminalSeq = lastSeq === undefined ? seqBeyond(completion) : lastSeq + 1;
     await settle(settlementFromStore(completion, stoppedEnding(reason), terminalSeq, now()));

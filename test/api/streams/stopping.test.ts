@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { createScriptedInference } from '../../../src/inference/scripted.ts';
 import { startApp } from '../../kit/app.ts';
-import { allEvents, complete, create, refusal } from '../../kit/completions.ts';
+import { createClient } from '../../kit/client.ts';
+import { allEvents, complete, create, find, refusal } from '../../kit/completions.ts';
+import { temporaryDataDirectory } from '../../kit/database.ts';
 import { readEventStream, resultOf } from '../../kit/event-stream.ts';
 import { openSocket } from '../../kit/socket.ts';
 import { waitFor } from '../../kit/wait-for.ts';
@@ -56,3 +58,29 @@ test('what does not finish in time is told so and billed, to every reader', asyn
   expect(resultOf(wire.at(-2)!).data!.completionEvents).toEqual(last);
   expect((await waiting).completion).toMatchObject({ status: 'FAILED', error: { code: 'INTERRUPTED' } });
 });
+
+test('a BACKGROUND completion that waits, for a slot or for its model, is kept through a stop and runs at the next start', async () => {
+  await using directory = await temporaryDataDirectory();
+  const options = { dataDirectory: directory.path, config: { streams: { drainSeconds: 0.3 } } };
+  const models = [{ name: 'scripted', slots: 1 }];
+  const ids: string[] = [];
+  let secret = '';
+  {
+    const loading = { ...createScriptedInference(models), prepare: untilAborted };
+    await using app = await startApp({ ...options, inference: loading });
+    const client = await app.newClient();
+    secret = client.secret;
+    for (let count = 0; count < 2; count++) ids.push((await complete(client, { ...input, mode: 'BACKGROUND' })).id);
+    await app.server.stop();
+  }
+
+  await using app = await startApp({ ...options, inference: createScriptedInference(models) });
+  const client = createClient(app.url, secret);
+  for (const id of ids) {
+    await waitFor('it to end', async () => !['QUEUED', 'RUNNING'].includes((await find(client, id))!.status));
+    expect(await find(client, id)).toMatchObject({ status: 'SUCCEEDED', choices: [{ text: prompt }] });
+  }
+});
+
+const untilAborted = (_slot: unknown, signal: AbortSignal) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
