@@ -10,14 +10,18 @@ export interface RecordView {
   readonly user: string | null;
   readonly completion: { readonly id: string } | null;
   readonly usage: { readonly promptTokens: number; readonly completionTokens: number; readonly cost: string };
-  readonly timings: { readonly queueSeconds: number | null; readonly durationSeconds: number };
+  readonly timings: {
+    readonly queueSeconds: number | null;
+    readonly timeToFirstTokenSeconds: number | null;
+    readonly durationSeconds: number;
+  };
 }
 
 export async function usageRecords(client: Client, page: object): Promise<Connection<RecordView>> {
   const document = `query ($first: Int, $after: String, $last: Int, $before: String, $filter: UsageRecordFilter) {
     usageRecords(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
       edges { cursor node { id status finishReason errorCode model user completion { id }
-        usage { promptTokens completionTokens cost } timings { queueSeconds durationSeconds } } }
+        usage { promptTokens completionTokens cost } timings { queueSeconds timeToFirstTokenSeconds durationSeconds } } }
       pageInfo { startCursor endCursor hasNextPage hasPreviousPage } }
   }`;
   return (await client.execute<{ usageRecords: Connection<RecordView> }>(document, page)).usageRecords;

@@ -16,6 +16,7 @@ export interface Progress {
   /** What came after the mark: costs what it brings, however long the text before it. */
   gainSince(mark: ProgressMark): ProgressGain;
   readonly lastSeq: number;
+  /** Null where no token came: a choice may end without one. */
   readonly firstTokenAt: Date | null;
   /** Grows with every change, so that a checkpoint knows what it has stored. */
   readonly version: number;
@@ -71,7 +72,7 @@ export function createProgress(n: number, promptTokens: number, now: () => Date,
 
   return {
     add(seq, deltas) {
-      firstTokenAt ??= now();
+      if (deltas.some(({ tokens }) => tokens > 0)) firstTokenAt ??= now();
       lastSeq = seq;
       version++;
       for (const delta of deltas) {

@@ -111,7 +111,7 @@ export function createRunner(options: RunnerOptions): Runner {
       choices: progress.choices(),
       usage: progress.usage(),
       startedAt,
-      firstTokenAt: startedAt && progress.firstTokenAt,
+      firstTokenAt: progress.firstTokenAt,
       finishedAt: now(),
       terminalSeq: ((await log.lastSeq(job.completionId)) ?? progress.lastSeq) + 1,
       textIndex: progress.textIndex(),

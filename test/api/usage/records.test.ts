@@ -117,7 +117,9 @@ describe('usage', () => {
       usage: { promptTokens, completionTokens, cost },
     });
     expect(Number(cost)).toBeCloseTo((promptTokens * 1_000 + completionTokens * 3_000) / 1e9, 9);
-    expect(own[0]!.node.timings.durationSeconds).toBeGreaterThanOrEqual(0);
+    const { timeToFirstTokenSeconds, durationSeconds } = own[0]!.node.timings;
+    expect(timeToFirstTokenSeconds !== null).toBe(completionTokens > 0);
+    expect(durationSeconds).toBeGreaterThanOrEqual(timeToFirstTokenSeconds ?? 0);
   });
 
   it('is listed newest first, page by page, by key, user and model', async () => {
