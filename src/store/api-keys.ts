@@ -1,6 +1,6 @@
 import type { ApiKeyId, ProjectId } from '../contracts/ids.ts';
 import type { JsonValue } from '../contracts/json.ts';
-import type { ApiKey, ApiKeyChanges, ApiKeyOutcome, ApiKeyStore } from '../contracts/stores/api-keys.ts';
+import type { ApiKey, ApiKeyChanges, ApiKeyOutcome, ApiKeyStore, FoundByHash } from '../contracts/stores/api-keys.ts';
 import type { AuditEntry } from '../contracts/stores/audit.ts';
 import { auditRow } from './audit.ts';
 import type { Prisma, PrismaClient, ApiKey as Row } from './generated/client.ts';
@@ -43,6 +43,19 @@ export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
     return apiKey.revokedAt ? { type: 'revoked' } : { type: 'stored', apiKey };
   }
 
+  async function findEachByHash(
+    secrets: readonly (readonly Uint8Array[])[],
+  ): Promise<readonly (FoundByHash | undefined)[]> {
+    const hashes = secrets.flat().map((hash) => Uint8Array.from(hash));
+    const rows = await prisma.apiKey.findMany({
+      where: { OR: [{ hash: { in: hashes } }, { previousHash: { in: hashes } }] },
+      include: { project: { select: { archivedAt: true } } },
+    });
+    const found = new Map<string, FoundByHash>();
+    for (const row of rows) for (const one of foundBy(row)) found.set(nameOf(one.hash), one);
+    return secrets.map((of) => of.map((hash) => found.get(nameOf(hash))).find((one) => one !== undefined));
+  }
+
   return {
     async create({ hash, limits, models, scopes, ...key }, audit) {
       const created = {
@@ -69,25 +82,9 @@ export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
       return apiKeyOf(row);
     },
 
-    async findByHash(secretHashes) {
-      const hashes = secretHashes.map((hash) => Uint8Array.from(hash));
-      const found = await prisma.apiKey.findFirst({
-        where: { OR: [{ hash: { in: hashes } }, { previousHash: { in: hashes } }] },
-        include: { project: { select: { archivedAt: true } } },
-      });
-      if (!found) return undefined;
-      const { project, ...row } = found;
-      const key = apiKeyOf(row);
-      const isCurrent = hashes.some((hash) => Buffer.from(hash).equals(row.hash));
-      return {
-        key: {
-          ...key,
-          revokedAt: key.revokedAt ?? project.archivedAt,
-          expiresAt: isCurrent ? key.expiresAt : earlier(row.expiresAt, row.previousExpiresAt),
-        },
-        hash: isCurrent ? row.hash : row.previousHash!,
-      };
-    },
+    findByHash: async (hashes) => (await findEachByHash([hashes]))[0],
+
+    findEachByHash,
 
     async rehash(from, to) {
       const [was, is] = [Uint8Array.from(from), Uint8Array.from(to)];
@@ -165,6 +162,18 @@ function apiKeyOf(row: Row): ApiKey {
     lastUsedAt: row.lastUsedAt,
     previousSecretExpiresAt: row.previousExpiresAt,
   };
+}
+
+/** The key as each of its secrets opens it. */
+function foundBy({ project, ...row }: Row & { readonly project: { readonly archivedAt: Date | null } }): FoundByHash[] {
+  const key = apiKeyOf(row);
+  const current = { ...key, revokedAt: key.revokedAt ?? project.archivedAt };
+  const previous = { ...current, expiresAt: earlier(row.expiresAt, row.previousExpiresAt) };
+  return [...(row.previousHash ? [{ key: previous, hash: row.previousHash }] : []), { key: current, hash: row.hash }];
+}
+
+function nameOf(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('base64');
 }
 
 function changedData({ name, scopes, models, expiresAt, limits }: ApiKeyChanges): Prisma.ApiKeyUpdateInput {

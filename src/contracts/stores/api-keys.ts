@@ -32,6 +32,8 @@ export interface ApiKeyStore {
    * secret, not of the key: one that was rotated away expires with its grace, and one of an archived project counts as revoked.
    */
   findByHash(hashes: readonly Uint8Array[]): Promise<FoundByHash | undefined>;
+  /** The same for many secrets in one look, in their order; undefined for those that no key has. */
+  findEachByHash(secrets: readonly (readonly Uint8Array[])[]): Promise<readonly (FoundByHash | undefined)[]>;
   /** Stores a secret under another HMAC of it, be it its key's current one or the one before; changes nothing where `from` is unknown. */
   rehash(from: Uint8Array, to: Uint8Array): Promise<void>;
   find(ids: readonly ApiKeyId[]): Promise<readonly ApiKey[]>;

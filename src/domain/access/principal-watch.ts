@@ -3,7 +3,10 @@ import type { Signals } from '../../contracts/signals.ts';
 import type { ApiKey, ApiKeyStore } from '../../contracts/stores/api-keys.ts';
 import { hasScope, type Principal, principalOf } from './principal.ts';
 
-/** Ends what a principal holds open when its key is revoked, expires, loses rights or has its secret replaced. */
+/**
+ * Ends what a principal holds open when its key is revoked, expires, loses rights or has its secret replaced: in this process at once,
+ * elsewhere within ten seconds.
+ */
 export interface PrincipalWatch extends Disposable {
   /**
    * Calls back once, with a reason to show, when the principal is one no longer; the result stops watching. What changes of it
@@ -19,6 +22,8 @@ interface Watcher {
 }
 
 const sweepMilliseconds = 500;
+/** As long as a key may be remembered for new requests: no longer is what another node changed unseen. */
+const reviewMilliseconds = 10_000;
 
 export interface PrincipalWatchOptions {
   readonly apiKeys: ApiKeyStore;
@@ -41,37 +46,49 @@ export function createPrincipalWatch({ apiKeys, signals, now = Date.now }: Princ
     return true;
   }
 
-  /** Looks the key up as each watcher came by it: what one secret may still do another may not. */
-  async function review(id: ApiKeyId): Promise<void> {
+  /** Looks the keys up as each watcher came by them: what one secret may still do another may not. */
+  async function review(ids: Iterable<ApiKeyId>): Promise<void> {
     const bySecret = new Map<string, Watcher[]>();
-    for (const watcher of watchers.get(id) ?? []) {
-      const name = Buffer.from(watcher.principal.secretHashes?.[0] ?? []).toString('base64');
+    for (const watcher of [...ids].flatMap((id) => [...(watchers.get(id) ?? [])])) {
+      const name = secretNameOf(watcher.principal);
       bySecret.set(name, [...(bySecret.get(name) ?? []), watcher]);
     }
-    for (const ofSecret of bySecret.values()) {
-      const { secretHashes } = ofSecret[0]!.principal;
-      const key = secretHashes ? (await apiKeys.findByHash(secretHashes))?.key : (await apiKeys.find([id]))[0];
-      for (const watcher of ofSecret) {
-        const reason = reasonToEnd(watcher.principal, key);
-        if (reason) {
-          end(id, watcher, reason);
-          continue;
-        }
-        watcher.principal = principalOf(key!, secretHashes);
-        watcher.onChange?.(watcher.principal);
-      }
+    const keys = await keysOf([...bySecret.values()].map(([watcher]) => watcher!.principal));
+    for (const [index, ofSecret] of [...bySecret.values()].entries()) {
+      for (const watcher of ofSecret) apply(watcher, keys[index]);
     }
   }
 
-  const reviewQuietly = (id: ApiKeyId) => {
-    review(id).catch(() => {}); // The signal was a hint; the key's cache expires by itself.
-  };
+  /** One look for all secrets. The operator has none, and is looked up by the key itself. */
+  async function keysOf(principals: readonly Principal[]): Promise<readonly (ApiKey | undefined)[]> {
+    const secrets = principals.flatMap(({ secretHashes }) => (secretHashes ? [secretHashes] : []));
+    const ids = principals.flatMap(({ secretHashes, apiKeyId }) => (secretHashes ? [] : [apiKeyId]));
+    const found = secrets.length > 0 ? await apiKeys.findEachByHash(secrets) : [];
+    const bySecret = new Map(secrets.map((secret, index) => [secret, found[index]?.key]));
+    const byId = new Map((ids.length > 0 ? await apiKeys.find(ids) : []).map((key) => [key.id, key]));
+    return principals.map(({ secretHashes, apiKeyId }) =>
+      secretHashes ? bySecret.get(secretHashes) : byId.get(apiKeyId),
+    );
+  }
+
+  function apply(watcher: Watcher, key: ApiKey | undefined): void {
+    const { apiKeyId, secretHashes } = watcher.principal;
+    const reason = reasonToEnd(watcher.principal, key);
+    if (reason) {
+      end(apiKeyId, watcher, reason);
+      return;
+    }
+    watcher.principal = principalOf(key!, secretHashes);
+    watcher.onChange?.(watcher.principal);
+  }
+
+  /** A signal is a hint, and a database that is away is asked again: what a review misses, the next one sees. */
+  const reviewQuietly = (ids: Iterable<ApiKeyId>) => review(ids).catch(() => {});
   const unsubscribes = [
-    signals.subscribe('api-key-changed', ({ apiKeyId }) => reviewQuietly(apiKeyId)),
+    signals.subscribe('api-key-changed', ({ apiKeyId }) => void reviewQuietly([apiKeyId])),
     signals.subscribe('project-changed', ({ projectId }) => {
-      for (const [id, ofKey] of watchers) {
-        if ([...ofKey].some(({ principal }) => principal.projectId === projectId)) reviewQuietly(id);
-      }
+      const isMeant = ({ principal }: Watcher) => principal.projectId === projectId;
+      void reviewQuietly([...watchers].flatMap(([id, ofKey]) => ([...ofKey].some(isMeant) ? [id] : [])));
     }),
   ];
 
@@ -82,6 +99,15 @@ export function createPrincipalWatch({ apiKeys, signals, now = Date.now }: Princ
     }
   }, sweepMilliseconds);
   sweep.unref();
+
+  let reviewing = false;
+  const reviews = setInterval(async () => {
+    if (reviewing) return;
+    reviewing = true;
+    await reviewQuietly(watchers.keys());
+    reviewing = false;
+  }, reviewMilliseconds);
+  reviews.unref();
 
   return {
     watch(principal, onEnd, onChange) {
@@ -94,6 +120,7 @@ export function createPrincipalWatch({ apiKeys, signals, now = Date.now }: Princ
     [Symbol.dispose]() {
       for (const unsubscribe of unsubscribes) unsubscribe();
       clearInterval(sweep);
+      clearInterval(reviews);
     },
   };
 }
@@ -106,6 +133,10 @@ function reasonToEnd(principal: Principal, key: ApiKey | undefined): string | un
   const keepsScopes = principal.scopes.every((scope) => hasScope(now, scope));
   const keepsModels = now.models === null || principal.models?.every((model) => now.models!.includes(model));
   return keepsScopes && keepsModels ? undefined : 'The API key lost rights. Connect again for those it has.';
+}
+
+function secretNameOf({ secretHashes, apiKeyId }: Principal): string {
+  return secretHashes ? Buffer.from(secretHashes[0]).toString('base64') : apiKeyId;
 }
 
 function endOf({ principal }: Watcher): number {

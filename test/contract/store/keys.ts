@@ -25,6 +25,24 @@ export function keysContract(opened: () => TestStore): void {
     expect(await store.apiKeys.findByHash([randomBytes(32), randomBytes(32)])).toBeUndefined();
   });
 
+  test('finds the keys of many secrets at once, each as its secret opens it', async () => {
+    const { store, newKey } = opened();
+    const [current, before, other, stranger] = Array.from({ length: 4 }, () => Uint8Array.from(randomBytes(32)));
+    const { id } = await newKey({ hash: before! });
+    const rotation = { hash: current!, hint: 'slc_efgh', at: noon, graceUntil: after(noon, 60) };
+    await store.apiKeys.rotate(id, rotation, auditOf('api-key.rotate'));
+    const { id: otherId } = await newKey({ hash: other! });
+    await store.apiKeys.revoke(otherId, noon, auditOf('api-key.revoke'));
+    expect(await store.apiKeys.findEachByHash([])).toEqual([]);
+    const secrets = [[stranger!], [before!], [stranger!, other!], [current!, stranger!]];
+    expect(await store.apiKeys.findEachByHash(secrets)).toMatchObject([
+      undefined,
+      { key: { id, expiresAt: after(noon, 60) }, hash: before },
+      { key: { id: otherId, revokedAt: noon }, hash: other },
+      { key: { id, expiresAt: null }, hash: current },
+    ]);
+  });
+
   test('moves a secret to another hash, be it the current one of its key or the one before', async () => {
     const { store, newKey } = opened();
     const [current, before, moved, movedBefore, stranger] = Array.from({ length: 5 }, () =>
