@@ -1,5 +1,6 @@
 import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { requireModestDocument } from './document-limits.ts';
 
 /** GraphQL documents by their text. Clients send the same few over and over: those that were valid are neither parsed nor validated again. */
 export interface Documents {
@@ -7,9 +8,9 @@ export interface Documents {
 }
 
 export interface ReadDocument {
-  /** Absent where the text is none. */
+  /** Absent where the text is none, or is over the limits of one. */
   readonly document?: DocumentNode;
-  /** Empty where it is valid. A syntax error is the only one; of what the schema refuses, there may be many. */
+  /** Empty where it is valid. A syntax error, or a limit, is the only one; of what the schema refuses, there may be many. */
   readonly errors: readonly GraphQLError[];
 }
 
@@ -27,6 +28,7 @@ export function createDocuments(schema: GraphQLSchema): Documents {
 
   function readAnew(text: string): ReadDocument {
     try {
+      requireModestDocument(text);
       const document = parse(text);
       const errors = validate(schema, document);
       if (errors.length === 0) valid.set(text, document);

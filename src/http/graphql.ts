@@ -16,6 +16,7 @@ import { createEventStreams } from './event-streams.ts';
 import { exampleOperations } from './graphiql-examples.ts';
 import { readBody, refuseBody } from './read-body.ts';
 import type { Handler } from './server.ts';
+import { useDocuments } from './yoga-documents.ts';
 
 export const graphqlPath = '/graphql';
 
@@ -35,7 +36,7 @@ export interface GraphqlHandlerOptions {
 
 /** GraphQL over HTTP and SSE, and GraphiQL, at `/graphql`. Yoga answers everything but event streams. */
 export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
-  const { schema, services, authenticator, allowedOrigins, graphiql, requestBytes, logger } = options;
+  const { schema, documents, services, authenticator, allowedOrigins, graphiql, requestBytes, logger } = options;
   const eventStreams = createEventStreams(options);
 
   const yoga = createYoga<object, GraphqlContext>({
@@ -44,6 +45,8 @@ export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
     landingPage: false,
     logging: false,
     batching: false,
+    parserAndValidationCache: false,
+    plugins: [useDocuments(documents)],
     cors: allowedOrigins.length > 0 ? { origin: [...allowedOrigins], credentials: false } : false,
     graphiql: graphiql && { title: 'Sluice', defaultQuery: exampleOperations },
     renderGraphiQL,
