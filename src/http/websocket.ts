@@ -19,6 +19,7 @@ import { createOpenWork, lastWordsMilliseconds } from './open-work.ts';
 import { type OperationContext, type OperationOptions, openOperation } from './operation.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { createTurns, type Turns } from './turns.ts';
+import { createSocketOperations, type SocketOperations } from './websocket-operations.ts';
 import { type ClientSocket, createClientSockets } from './websocket-sockets.ts';
 
 export interface WebSocketOptions {
@@ -50,6 +51,7 @@ interface SocketContext extends OperationContext {
 
 interface Extra extends Record<PropertyKey, unknown> {
   readonly client: ClientSocket;
+  readonly operations: SocketOperations;
   readonly turns: Turns;
   principal: Principal | null;
   unwatch: () => void;
@@ -94,9 +96,11 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
       }
     },
 
-    onSubscribe({ subscriptions }, _id, { query, operationName, variables }) {
+    async onSubscribe({ extra }, _id, { query, operationName, variables }) {
       if (stopping) return [overloaded('This server is stopping.')];
-      if (Object.keys(subscriptions).length > operationsPerSocket) {
+      // Those that the client has just completed get a turn to end.
+      if (extra.operations.running > operationsPerSocket) await loopTurn();
+      if (extra.operations.running > operationsPerSocket) {
         const message = `This socket has ${operationsPerSocket} operations open: end some, or open another socket.`;
         return [overloaded(message)];
       }
@@ -123,16 +127,20 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
   }
 
   function serve(webSocket: WebSocket): void {
-    let receive: ((message: string) => Promise<void>) | undefined;
+    let receive: ((message: unknown) => Promise<void>) | undefined;
     let closed: ((code: number, reason: string) => Promise<void>) | undefined;
     const socket = clients.add(webSocket, (message) => {
-      receive?.(message).catch((error) => {
+      if (!receive) return;
+      socketOperations.receive(message, receive).catch((error) => {
         logger.error({ err: error }, 'a WebSocket message could not be handled');
         client.close(closeCodes.internalError, 'Internal error');
       });
     });
     const client: ClientSocket = {
-      send: socket.send,
+      async send(message) {
+        const shown = socketOperations.show(message);
+        if (shown !== undefined) await socket.send(shown);
+      },
       // What runs for a client that is being closed ends now, whenever that client notices.
       close(code, reason) {
         socket.close(code, reason);
@@ -142,6 +150,8 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
         return socket.closing;
       },
     };
+
+    const socketOperations = createSocketOperations(client.close);
 
     function leave(code: number, reason: string): void {
       closed?.(code, reason).catch((error) => logger.error({ err: error }, 'a WebSocket ended badly'));
@@ -154,10 +164,17 @@ export function createWebSocketEndpoint(options: WebSocketOptions): WebSocketEnd
         send: client.send,
         close: client.close,
         onMessage(handle) {
-          receive = handle;
+          // It takes a message that is parsed as well.
+          receive = handle as (message: unknown) => Promise<void>;
         },
       },
-      { client, turns: createTurns(resultsUnderWay), principal: null, unwatch: () => {} },
+      {
+        client,
+        operations: socketOperations,
+        turns: createTurns(resultsUnderWay),
+        principal: null,
+        unwatch: () => {},
+      },
     );
     webSocket.once('close', (code, reason) => leave(code, String(reason)));
   }

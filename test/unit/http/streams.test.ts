@@ -210,6 +210,38 @@ describe('streams over real sockets', () => {
     },
   );
 
+  test('an id used again as soon as its operation was completed leaves no reader behind', async () => {
+    server = await startStreamingServer();
+    await using socket = await openSocket(server.url, 'any');
+    for (let i = 0; i < 300; i++) {
+      follow(socket, 'a');
+      socket.send({ id: 'a', type: 'complete' });
+    }
+    follow(socket, 'a');
+    await waitFor('only the last to be attached', () => server.attached === 1);
+    await server.append('text');
+    await server.finish();
+    await ends(socket, 'a');
+    expect(eventsOf(socket, 'a').map(({ __typename }) => __typename)).toEqual([
+      'CompletionDelta',
+      'CompletionFinished',
+    ]);
+    expect(socket.received.filter(({ type }) => type === 'complete')).toHaveLength(1);
+  });
+
+  test('all readers of a socket leave with it, whatever their ids were used for before', async () => {
+    server = await startStreamingServer();
+    await using socket = await openSocket(server.url, 'any');
+    for (const id of ['a', 'a', 'b', 'b']) {
+      follow(socket, id);
+      socket.send({ id, type: 'complete' });
+    }
+    for (const id of ['a', 'b']) follow(socket, id);
+    await waitFor('them to be attached', () => server.attached === 2);
+    socket.webSocket.terminate();
+    await waitFor('all to have left', () => server.attached === 0);
+  });
+
   test('a revoked key ends readers at once, also those whose clients never answer the close', async () => {
     server = await startStreamingServer();
     await appendMebibytes(8);
