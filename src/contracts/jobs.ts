@@ -14,8 +14,8 @@ import type { InferenceJob } from './inference.ts';
  *
  * - Fair between keys, in tokens (prompt + n × maxTokens): while two keys both have jobs waiting, neither starts more tokens than the
  *   other by more than one job of each, whatever they have queued. A key whose line was empty waits for at most as many tokens of each
- *   other key as its own last job took, and one job more. A start counts with what the job may take; its end gives the rest back, so
- *   that keys share in what they take and not in what they ask for.
+ *   other key as its own last job took, and one job more; when nothing waits any more, all is forgiven. A start counts with what the
+ *   job may take; its end gives the rest back, so that keys share in what they take and not in what they ask for.
  *   Within a key: higher priority first, then older first.
  * - Bounded per model by waiting requests, by their prompt tokens and by the estimated wait. In a full line a key below its share (the
  *   bound ÷ the keys that hold places) still gets a place, until all together hold twice the bound: one key's flood refuses that key.

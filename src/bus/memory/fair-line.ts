@@ -25,7 +25,8 @@ interface KeyLine<T> extends Account {
  * take, and the key that is due first goes first. So of two keys that both have something waiting, neither gets ahead of the
  * other by more than one item of each, however long their items are (start-time fair queueing). What an item took less in the end is given
  * back, so that over time keys share in what they take and not in what they ask for. A key that had nothing waiting joins at
- * the present time: it saves nothing up, and owes for what it started last. Within a key: higher priority, then earlier arrival.
+ * the present time: it saves nothing up, and owes for what it started last. When nothing waits any more, all is forgiven: what was
+ * taken while nobody waited was taken from nobody. Within a key: higher priority, then earlier arrival.
  */
 export class FairLine<T extends Waiting> {
   readonly #keys = new Map<string, KeyLine<T>>();
@@ -33,6 +34,8 @@ export class FairLine<T extends Waiting> {
   readonly #turns = new Heap<KeyLine<T>>(isDueFirst);
   /** Keys with nothing waiting that are due later than now. */
   readonly #owing = new Map<string, Account>();
+  /** What started since the line was empty last: what its key owes for. */
+  #charged = new WeakSet<T>();
   #now = 0;
   #turn = 0;
   #size = 0;
@@ -62,12 +65,15 @@ export class FairLine<T extends Waiting> {
     line.turn = ++this.#turn;
     if (line.waiting.size > 0) this.#turns.push(line);
     else this.#leave(line);
+    this.#charged.add(item);
     this.#forgetSettled();
     return item;
   }
 
-  /** What an item of the key took less than its tokens is the key's again; that puts it neither before now nor before one that is due as soon. */
-  refund(key: string, tokens: number): void {
+  /** What a started item took less than its tokens is its key's again; that puts it neither before now nor before one that is due as soon. */
+  refund(item: T, tokens: number): void {
+    if (!this.#charged.delete(item)) return;
+    const { key } = item;
     const line = this.#keys.get(key);
     if (line) {
       this.#turns.remove(line);
@@ -91,6 +97,7 @@ export class FairLine<T extends Waiting> {
     if (line.waiting.size === 0) {
       this.#turns.remove(line);
       this.#leave(line);
+      this.#forgetSettled();
     }
     return true;
   }
@@ -140,6 +147,10 @@ export class FairLine<T extends Waiting> {
 
   /** In the order in which they left, which is nearly that of their dues: what stays a little longer is harmless. */
   #forgetSettled(): void {
+    if (this.#size === 0) {
+      this.#owing.clear();
+      this.#charged = new WeakSet();
+    }
     for (const [key, { due }] of this.#owing) {
       if (due > this.#now) return;
       this.#owing.delete(key);

@@ -182,7 +182,7 @@ export function createMemoryJobs({ clock = systemClock, limits, slots, ready }: 
         deadlines.remove(entry);
         setAlarm();
         line.claimed -= job.inference.n;
-        line.waiting.refund(entry.key, Math.max(entry.tokens - usedTokens, 0));
+        line.waiting.refund(entry, Math.max(entry.tokens - usedTokens, 0));
         if (beganAt !== undefined) line.serviceTime.measure((clock().getTime() - beganAt) / 1_000);
       },
     };

@@ -85,11 +85,31 @@ test('a key that had nothing waiting is next, but saves nothing up and owes for 
   expect(starts.filter((key) => key === 'alone').length).toBeLessThanOrEqual(2);
 });
 
+test('a key that worked while nobody waited owes nothing for it, and gets nothing of it back', () => {
+  const line = new FairLine<Waiting>();
+  let arrival = 0;
+  const push = (key: string, tokens: number) => {
+    const item = { key, priority: 0, tokens, arrival: ++arrival };
+    line.push(item);
+    return item;
+  };
+  const alone = push('alone', 100_000);
+  line.shift();
+  for (let each = 0; each < 10; each++) for (const key of ['alone', 'other']) push(key, 10);
+  const next = () => line.shift()!.key;
+  expect([next(), next(), next(), next(), next()]).toEqual(['alone', 'other', 'alone', 'other', 'alone']);
+  line.refund(alone, 99_000);
+  expect([next(), next(), next(), next()]).toEqual(['other', 'alone', 'other', 'alone']);
+});
+
 test('nobody who comes back starts in the past: long debts of others give it nothing', () => {
   const line = new FairLine<Waiting>();
   let arrival = 0;
   const push = (key: string, tokens: number) => line.push({ key, priority: 0, tokens, arrival: ++arrival });
   const next = () => line.shift()!.key;
+  push('working', 5_000);
+  push('working', 5_000);
+  next();
   for (const [key, tokens] of [
     ['debtor', 1_000_000],
     ['returning', 200],
