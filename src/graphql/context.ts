@@ -27,7 +27,7 @@ export interface GraphqlContext {
   readonly services: Services;
   /** Shown with a masked error, and logged with its cause. */
   readonly requestId: string;
-  /** Aborts when the caller leaves (socket closed, request aborted, `complete` message). */
+  /** Aborts when the caller leaves (socket closed, request aborted, `complete` message), or may not go on: its reason is then the DomainError to answer. */
   readonly signal: AbortSignal;
   /** The seq of the last event that a client which comes back has, where its transport says so: as if its `after` were at least that. */
   readonly resumeAfter?: number;

@@ -137,7 +137,9 @@ async function create(
     if (input.mode !== 'WAIT') return { completion };
     return { completion: await completions.waitForEnd(principal, completion, context.signal) };
   } catch (error) {
-    if (context.signal.aborted) throw new DomainError('CANCELLED', 'The caller has left.', {}, { cause: error });
-    throw error;
+    const { aborted, reason } = context.signal;
+    if (!aborted) throw error;
+    if (reason instanceof DomainError) throw reason;
+    throw new DomainError('CANCELLED', 'The caller has left.', {}, { cause: error });
   }
 }

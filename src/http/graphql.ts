@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import { createYoga } from 'graphql-yoga';
-import type { DomainError } from '../contracts/errors.ts';
+import { DomainError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Authenticator } from '../domain/access/authenticate.ts';
 import type { PrincipalWatch } from '../domain/access/principal-watch.ts';
@@ -34,12 +34,18 @@ export interface GraphqlHandlerOptions {
   readonly logger: Logger;
 }
 
+interface HttpOperation {
+  /** Aborted when the response has closed, or, with the error to show, when the key is one no longer. */
+  readonly leaving: AbortController;
+}
+
 /** GraphQL over HTTP and SSE, and GraphiQL, at `/graphql`. Yoga answers everything but event streams. */
 export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
-  const { schema, documents, services, authenticator, allowedOrigins, graphiql, requestBytes, logger } = options;
+  const { schema, documents, services, authenticator, allowedOrigins, graphiql, requestBytes } = options;
+  const { principalWatch, logger } = options;
   const eventStreams = createEventStreams(options);
 
-  const yoga = createYoga<object, GraphqlContext>({
+  const yoga = createYoga<HttpOperation, GraphqlContext>({
     schema,
     graphqlEndpoint: graphqlPath,
     landingPage: false,
@@ -53,11 +59,18 @@ export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
     maskedErrors: {
       maskError: (error) => maskError(error, requestIdOf(error), logger),
     },
-    async context({ request }): Promise<GraphqlContext> {
+    async context({ request, leaving }): Promise<GraphqlContext> {
       const requestId = randomUUID();
+      const { signal } = leaving;
       try {
         const principal = await authenticateHeader(authenticator, request.headers.get('authorization'));
-        return { principal, services, requestId, signal: request.signal };
+        if (principal && !signal.aborted) {
+          const unwatch = principalWatch.watch(principal, (reason) =>
+            leaving.abort(new DomainError('FORBIDDEN', reason)),
+          );
+          signal.addEventListener('abort', unwatch, { once: true });
+        }
+        return { principal, services, requestId, signal };
       } catch (error) {
         throw maskError(error, requestId, logger);
       }
@@ -79,7 +92,9 @@ export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
       Object.assign(request, { body: Readable.from([body]) });
     }
     if (eventStreams.answer(request, response, body, crossOriginHeaders(request, allowedOrigins))) return true;
-    await yoga(request, response);
+    const leaving = new AbortController();
+    response.once('close', () => leaving.abort());
+    await yoga(request, response, { leaving });
     return true;
   };
 }

@@ -2,9 +2,10 @@ import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createScriptedInference } from '../../../src/inference/scripted.ts';
 import { startApp, type TestApp } from '../../kit/app.ts';
-import type { Client } from '../../kit/client.ts';
+import { type Client, createClient } from '../../kit/client.ts';
 import { type CompletionView, cancel, complete, completionFields, createDocument } from '../../kit/completions.ts';
 import { openEventStream } from '../../kit/event-stream.ts';
+import { createKey, revokeKey } from '../../kit/keys.ts';
 import { openSocket } from '../../kit/socket.ts';
 import { waitFor } from '../../kit/wait-for.ts';
 
@@ -119,5 +120,17 @@ describe('leaving', () => {
       usageRecords: { edges: { node: { completion: { id: string } } }[] };
     }>('{ usageRecords(first: 10) { edges { node { completion { id } } } } }');
     expect(usageRecords.edges.filter(({ node }) => node.completion?.id === id)).toHaveLength(1);
+  });
+
+  test('a revoked key ends a WAIT completion over HTTP, and is told why', async () => {
+    const { apiKey, secret } = await createKey(app.admin, { name: 'revoked later', scopes: ['COMPLETIONS'] });
+    const before = inference.jobs.length;
+    const answer = createClient(app.url, secret!).request(createDocument, { input: { model: 'scripted', prompt } });
+    await waitFor('it to run', () => inference.jobs.length > before && inference.running === 1);
+    await revokeKey(app.admin, apiKey!.id);
+    expect((await answer).errors).toMatchObject([
+      { message: 'The API key was revoked.', extensions: { code: 'FORBIDDEN' } },
+    ]);
+    await waitFor('it to be cancelled', () => inference.running === 0);
   });
 });
