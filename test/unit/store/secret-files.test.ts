@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadServerSecrets, rotateKeptSecret } from '../../../src/store/secret-files.ts';
@@ -19,6 +19,10 @@ test('without one it is made once, however many ask at once, and only its owner 
   expect(first).toEqual({ current: expect.stringMatching(/^[\w-]{43}$/u), previous: undefined });
   const later = await Promise.all([1, 2, 3].map(() => loadServerSecrets(kept(directory.path))));
   expect(later).toEqual([first, first, first]);
+  await rm(join(directory.path, 'secret'));
+  const anew = await Promise.all([1, 2, 3, 4].map(() => loadServerSecrets(kept(directory.path))));
+  expect(new Set(anew.map(({ current }) => current)).size).toBe(1);
+  expect(await readdir(directory.path)).toEqual(['secret']);
   expect((await stat(join(directory.path, 'secret'))).mode & 0o777).toBe(0o600);
 });
 
@@ -42,6 +46,19 @@ test('a rotation makes another and keeps the one before, until that file is remo
   expect(await loadServerSecrets(kept(directory.path))).toEqual({ current: during.current, previous: undefined });
   await rotateKeptSecret(kept(directory.path));
   expect((await loadServerSecrets(kept(directory.path))).previous).toBe(during.current);
+});
+
+test.each(['secret', 'secret.previous'])('a %s that was cut short is refused, and kept', async (name) => {
+  await using directory = await temporaryDirectory();
+  await loadServerSecrets(kept(directory.path));
+  const file = join(directory.path, name);
+  for (const text of ['', 'cut short\n']) {
+    await writeFile(file, text);
+    const refused = { code: 'INVALID_INPUT', message: expect.stringContaining(`${file} holds no secret`) };
+    await expect(loadServerSecrets(kept(directory.path))).rejects.toMatchObject(refused);
+    if (name === 'secret') await expect(rotateKeptSecret(kept(directory.path))).rejects.toMatchObject(refused);
+    expect(await readFile(file, 'utf8')).toBe(text);
+  }
 });
 
 test('what is not kept in the directory is not rotated there', async () => {
