@@ -138,7 +138,9 @@ function checkRange({ from, before, timeZone, granularity }: UsageQuery): void {
   }
 }
 
+/** Names alone: what "+05:00" means is not the same to PostgreSQL and to newer versions of Node, and unknown to older ones. */
 function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z]/u.test(name)) return false;
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
     return true;
