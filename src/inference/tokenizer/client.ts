@@ -37,7 +37,7 @@ export interface TokenizerProcessOptions {
   readonly environment: Environment;
   readonly hangSeconds: number;
   readonly log: Log;
-  /** A file whose opening killed the process is not opened again for so long. */
+  /** A file whose opening killed the process is not opened again for so long; twice as long after each further death, up to an hour. */
   readonly reopenSeconds: number;
 }
 
@@ -50,13 +50,16 @@ interface PendingRequest extends Settle<TokenizedPrompt> {
   readonly model: TokenizerModelRef;
 }
 
+/** Everybody whose prompt is being tokenised pays for another try. */
+const longestReopenSeconds = 3_600;
+
 export function createTokenizerClient(
   options: TokenizerClientOptions,
   startProcess: typeof startChild = startChild,
 ): TokenizerClient {
   const pending = new Map<number, PendingRequest>();
   const opening = new Set<string>();
-  const deadly = new Map<string, { readonly message: string; readonly until: number }>();
+  const deadly = new Map<string, { readonly message: string; readonly until: number; readonly deaths: number }>();
   const report = createReportOnce(options.log);
   let child: Child<ToTokenizer> | undefined;
   let lastRequestId = 0;
@@ -77,6 +80,7 @@ export function createTokenizerClient(
             return;
           case 'opened':
             opening.delete(message.modelPath);
+            deadly.delete(message.modelPath);
             report.well(message.modelPath);
             options.opened({ path: message.modelPath, version: message.fileVersion }, message.facts);
             return;
@@ -103,7 +107,9 @@ export function createTokenizerClient(
         options.log('error', `tokenizer ${reason}`);
         for (const path of opening) {
           const message = `the process that opened it ${reason}`;
-          deadly.set(path, { message, until: Date.now() + options.reopenSeconds * 1000 });
+          const deaths = (deadly.get(path)?.deaths ?? 0) + 1;
+          const seconds = Math.min(options.reopenSeconds * 2 ** (deaths - 1), longestReopenSeconds);
+          deadly.set(path, { message, until: Date.now() + seconds * 1000, deaths });
           unreadable(path, message);
         }
         opening.clear();

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import type { ModelFacts } from '../../../../src/contracts/inference.ts';
 import type { FromTokenizer, ToTokenizer } from '../../../../src/inference/protocol.ts';
 import { createTokenizerClient } from '../../../../src/inference/tokenizer/client.ts';
 import { createFakeChildren } from '../fixtures/fake-children.ts';
@@ -44,3 +45,39 @@ test('a request to a tokenizer that was stopped may be made again', async () => 
   await client[Symbol.asyncDispose]();
   await expect(tokenize()).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE', facts: { retryAfterSeconds: 1 } });
 });
+
+test('a file whose opening kills the tokenizer is left alone, longer after each death, until it opens', async () => {
+  using _ = useFakeTimers();
+  const { tokenize, tokenizer } = open();
+  const asked = () => tokenizer().sent.length;
+  for (const pauseSeconds of [30, 60, 120]) {
+    const dying = tokenize();
+    tokenizer().say({ type: 'opening', modelPath: file.path });
+    const bystander = tokenize();
+    tokenizer().end('died of SIGSEGV');
+    for (const failed of [dying, bystander]) await expect(failed).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+    const before = asked();
+    vi.advanceTimersByTime(pauseSeconds * 1_000 - 1);
+    await expect(tokenize()).rejects.toThrow('the process that opened it died of SIGSEGV');
+    expect(asked()).toBe(before);
+    vi.advanceTimersByTime(1);
+  }
+  const facts = { vocabularySize: 1 } as ModelFacts;
+  tokenize().catch(() => {});
+  tokenizer().say({ type: 'opened', modelPath: file.path, fileVersion: '1', facts });
+  tokenizer().say({ type: 'opening', modelPath: file.path });
+  tokenizer().end('died of SIGSEGV');
+  vi.advanceTimersByTime(30_000);
+  const again = tokenize();
+  tokenizer().say({ type: 'tokens', requestId: lastIdOf(tokenizer().sent), tokens: [1] });
+  expect(await again).toEqual({ tokens: [1] });
+});
+
+function lastIdOf(sent: readonly ToTokenizer[]): number {
+  return sent.flatMap((message) => (message.type === 'tokenize' ? message.requestId : [])).at(-1)!;
+}
+
+function useFakeTimers(): Disposable {
+  vi.useFakeTimers();
+  return { [Symbol.dispose]: () => void vi.useRealTimers() };
+}
