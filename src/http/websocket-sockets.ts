@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { WebSocket } from 'ws';
 import type { Logger } from '../contracts/logger.ts';
 
@@ -159,10 +158,11 @@ export function createClientSockets({ pingSeconds, stallSeconds, logger }: Clien
 
     async closeAll(code, reason) {
       await Promise.all(
-        [...states].map(async (state) => {
-          const closed = once(state.webSocket, 'close');
+        [...states].map((state) => {
+          // One that fails closes as well.
+          const closed = new Promise((resolve) => state.webSocket.once('close', resolve));
           close(state, code, reason);
-          await closed;
+          return closed;
         }),
       );
     },

@@ -282,6 +282,16 @@ describe('streams over real sockets', () => {
     await stopped;
   });
 
+  test('stopping goes on when a client answers the close with nonsense', async () => {
+    server = await startStreamingServer();
+    await using socket = await openSocket(server.url, 'any');
+    const tcp = (socket.webSocket as unknown as { _socket: Socket })._socket;
+    const nonsense = Buffer.alloc(6, 0xff);
+    tcp.removeAllListeners('data').on('data', () => tcp.write(nonsense));
+    await server[Symbol.asyncDispose]();
+    expect(server.sockets.size).toBe(0);
+  });
+
   test('a refused upgrade whose client resets the connection harms nobody', async () => {
     server = await startStreamingServer();
     const { port } = new URL(server.url);
