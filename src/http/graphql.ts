@@ -81,13 +81,15 @@ export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
     if (request.url?.split('?', 1)[0] !== graphqlPath) return false;
     let body: Buffer | undefined;
     if (request.method === 'POST') {
-      body = await readBody(request, requestBytes);
-      if (!body) {
+      const read = await readBody(request, requestBytes);
+      if (read === 'gone') return true;
+      if (read === 'too large') {
         const message = `The request is over ${requestBytes} bytes.`;
         const code = 'PAYLOAD_TOO_LARGE' satisfies DomainError['code'];
         refuseBody(response, { errors: [{ message, extensions: { code } }] });
         return true;
       }
+      body = read;
       // Read here so that its size is bounded; handed on as the stream that Yoga expects.
       Object.assign(request, { body: Readable.from([body]) });
     }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Authenticator } from '../domain/access/authenticate.ts';
 import type { OpenAiFaceOptions } from '../openai/context.ts';
@@ -29,25 +28,13 @@ export function createOpenAiHandler({ authenticator, ...options }: OpenAiHandler
     const path = request.url?.split('?', 1)[0] ?? '';
     if (path !== '/v1' && !path.startsWith('/v1/')) return false;
     if (request.method === 'POST') {
-      const body = await readBodyUnlessGone(request, options.requestBytes);
+      const body = await readBody(request, options.requestBytes);
       if (body === 'gone') return true;
       // Read here so that its size is bounded; the listener takes it from there.
-      if (body) Object.assign(request, { rawBody: body });
-      else tooLarge.add(request);
+      if (body === 'too large') tooLarge.add(request);
+      else Object.assign(request, { rawBody: body });
     }
     await answer(request, response);
     return true;
   };
-}
-
-async function readBodyUnlessGone(
-  request: IncomingMessage,
-  largestBytes: number,
-): Promise<Buffer | undefined | 'gone'> {
-  try {
-    return await readBody(request, largestBytes);
-  } catch (error) {
-    if (request.destroyed) return 'gone';
-    throw error;
-  }
 }

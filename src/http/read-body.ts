@@ -1,15 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** The whole body, or undefined where it is larger than allowed: as little of it as possible has then been read. */
-export async function readBody(request: IncomingMessage, largestBytes: number): Promise<Buffer | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > largestBytes) return undefined;
+/** 'too large': as little of it as possible has been read. 'gone': the client left before it had sent all, and takes no answer. */
+export async function readBody(request: IncomingMessage, largestBytes: number): Promise<Buffer | 'too large' | 'gone'> {
+  if (Number(request.headers['content-length'] ?? 0) > largestBytes) return 'too large';
   const chunks: Buffer[] = [];
   let bytes = 0;
-  // Left early, the request stays open: its answer is still to be sent.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > largestBytes) return undefined;
-    chunks.push(chunk);
+  try {
+    // Left early, the request stays open: its answer is still to be sent.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > largestBytes) return 'too large';
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (request.destroyed) return 'gone';
+    throw error;
   }
   return Buffer.concat(chunks, bytes);
 }

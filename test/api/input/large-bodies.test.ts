@@ -7,7 +7,7 @@ import { waitFor } from '../../kit/wait-for.ts';
 const allowedBytes = 4_096;
 const sentBytes = 8 * 1024 * 1024;
 
-describe.each(['/v1/completions', '/v1/chat/completions', '/graphql'])('a body that is too large for %s', (path) => {
+describe.each(['/v1/completions', '/v1/chat/completions', '/graphql'])('a body for %s', (path) => {
   let app: TestApp;
   let secret: string;
 
@@ -46,22 +46,25 @@ describe.each(['/v1/completions', '/v1/chat/completions', '/graphql'])('a body t
   it.each([
     ['in chunks', 'transfer-encoding: chunked', `${chunk.repeat(parts)}0\r\n\r\n`],
     ['of a known length', `content-length: ${sentBytes}`, part.repeat(parts)],
-  ])('is answered with 413 when it comes %s, and the connection goes on', async (_name, framing, body) => {
-    for (let round = 0; round < 10; round++) {
-      const { socket, seen } = open();
-      await write(socket, head(framing));
-      await write(socket, body);
-      await write(socket, head('content-length: 2'));
-      await write(socket, '{}');
-      socket.resume();
-      await waitFor('both answers', () => seen.text.match(/HTTP\/1\.1 \d+/gu)?.length === 2, 30_000);
-      expect(seen.text).toMatch(/^HTTP\/1\.1 413 /u);
-      expect(seen.text).toMatch(/payload_too_large/iu);
-      socket.destroy();
-    }
-  });
+  ])(
+    'that is too large is answered with 413 when it comes %s, and the connection goes on',
+    async (_name, framing, body) => {
+      for (let round = 0; round < 10; round++) {
+        const { socket, seen } = open();
+        await write(socket, head(framing));
+        await write(socket, body);
+        await write(socket, head('content-length: 2'));
+        await write(socket, '{}');
+        socket.resume();
+        await waitFor('both answers', () => seen.text.match(/HTTP\/1\.1 \d+/gu)?.length === 2, 30_000);
+        expect(seen.text).toMatch(/^HTTP\/1\.1 413 /u);
+        expect(seen.text).toMatch(/payload_too_large/iu);
+        socket.destroy();
+      }
+    },
+  );
 
-  it('is answered with 413 also where it never ends, and then cut off', async () => {
+  it('that is too large is answered with 413 also where it never ends, and then cut off', async () => {
     const { socket, seen } = open();
     await write(socket, head('transfer-encoding: chunked'));
     socket.resume();
@@ -72,5 +75,21 @@ describe.each(['/v1/completions', '/v1/chat/completions', '/graphql'])('a body t
     sendMore();
     await waitFor('the connection to be cut off', () => seen.closed, 30_000);
     expect(seen.text).toMatch(/^HTTP\/1\.1 413 /u);
+  });
+
+  it('that stops coming, as its client has gone, is nothing to report', async () => {
+    const logged = app.logs.length;
+    const { socket, seen } = open();
+    await write(socket, head('content-length: 4000'));
+    await write(socket, '{"query":');
+    socket.resetAndDestroy();
+    const other = open();
+    await write(other.socket, head('content-length: 2'));
+    await write(other.socket, '{');
+    other.socket.resume();
+    other.socket.end();
+    await waitFor('both to be closed', () => seen.closed && other.seen.closed);
+    expect(await (await fetch(`${app.url}/healthz`)).json()).toEqual({ status: 'ok' });
+    expect(app.logs.slice(logged).filter(({ level }) => level !== 'debug')).toEqual([]);
   });
 });
