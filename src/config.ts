@@ -40,10 +40,17 @@ export class ConfigError extends Error {
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** Prices are kept in billionths per token: a finer one would be rounded, and a small one to nothing. */
+const perMillion = z
+  .number()
+  .min(0)
+  .refine((price) => Number(price.toFixed(3)) === price, 'must have at most three decimal places')
+  .default(0);
+
 const priceSchema = z
   .strictObject({
-    promptPerMillion: z.number().min(0).default(0).describe('Price of a million prompt tokens, in the currency.'),
-    completionPerMillion: z.number().min(0).default(0).describe('Price of a million completion tokens.'),
+    promptPerMillion: perMillion.describe('Price of a million prompt tokens, in the currency, to 0.001.'),
+    completionPerMillion: perMillion.describe('Price of a million completion tokens, to 0.001.'),
   })
   .describe('Price per direction; copied into every usage record.');
 
@@ -338,11 +345,22 @@ function parseOrigins(text: string | undefined): readonly string[] {
     .map((origin) => origin.trim())
     .filter(Boolean);
   for (const origin of origins) {
-    if (origin !== '*' && !URL.canParse(origin)) {
-      throw new ConfigError(`SLUICE_ALLOWED_ORIGINS: "${origin}" is not an origin such as https://app.example.com`);
-    }
+    const meant = origin === '*' ? origin : originOf(origin);
+    if (meant === origin) continue;
+    const advice =
+      meant === undefined ? 'such as https://app.example.com, or *' : `as browsers send it: write ${meant}`;
+    throw new ConfigError(`SLUICE_ALLOWED_ORIGINS: "${origin}" is not an origin ${advice}`);
   }
   return origins;
+}
+
+/** The origin of a page at the address, as its browser sends it; undefined where there is none. */
+function originOf(address: string): string | undefined {
+  if (!/^[a-z][a-z\d+.-]*:\/\//iu.test(address) || !URL.canParse(address)) return undefined;
+  const { protocol, host, origin } = new URL(address);
+  if (host === '' || host.includes('*')) return undefined;
+  // Of a scheme that the standard does not know (an extension's, a desktop application's) it tells no origin.
+  return origin === 'null' ? `${protocol}//${host}` : origin;
 }
 
 function parseSwitch(name: string, text: string | undefined): boolean | undefined {

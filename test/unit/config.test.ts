@@ -26,6 +26,20 @@ describe('a model of the configuration', () => {
     for (const name of ['devices', 'replicas']) expect(name in modelWith({})).toBe(false);
   });
 
+  it.each([0, 0.001, 0.15, 1.005, 123_456.789])('may cost %d per million tokens', (price) => {
+    const { promptNanosPerToken } = modelWith({ price: { promptPerMillion: price } }).price;
+    expect(Number(promptNanosPerToken) / 1_000).toBe(price);
+  });
+
+  it.each([0.0004, 0.0015, 1e-9, -1])(
+    'cannot cost %d per million tokens, which would be rounded or negative',
+    (price) => {
+      for (const field of ['promptPerMillion', 'completionPerMillion']) {
+        expect(() => modelWith({ price: { [field]: price } })).toThrow(`models.0.price.${field}: `);
+      }
+    },
+  );
+
   it('names its devices, or all there are', () => {
     expect(modelWith({ devices: [0, 1, 3] })).toMatchObject({ devices: [0, 1, 3] });
     expect(modelWith({ devices: 'all', replicas: 4 })).toMatchObject({ devices: 'all', replicas: 4 });
@@ -80,5 +94,36 @@ describe('the secret before', () => {
     [{ SLUICE_PREVIOUS_SECRET: long }, 'SLUICE_PREVIOUS_SECRET: needs SLUICE_SECRET'],
   ])('is refused in %j', (environment, message) => {
     expect(() => loadConfig({}, environment)).toThrow(message);
+  });
+});
+
+describe('allowed origins', () => {
+  const allow = (origins: string) => loadConfig({}, { SLUICE_ALLOWED_ORIGINS: origins }).allowedOrigins;
+
+  it('are taken as browsers send them', () => {
+    const origins = ['https://app.example.com', 'http://localhost:5173', 'http://[::1]:3000', 'chrome-extension://abc'];
+    expect(allow(origins.join(', '))).toEqual(origins);
+    expect(allow('*')).toEqual(['*']);
+    expect(allow('')).toEqual([]);
+  });
+
+  it.each([
+    ['https://app.example.com/', 'write https://app.example.com'],
+    ['https://app.example.com/path?x=1', 'write https://app.example.com'],
+    ['https://user:word@app.example.com', 'write https://app.example.com'],
+    ['HTTPS://App.example.com', 'write https://app.example.com'],
+    ['https://app.example.com:443', 'write https://app.example.com'],
+    ['chrome-extension://abc/page', 'write chrome-extension://abc'],
+    ['app.example.com', 'such as'],
+    ['localhost:5173', 'such as'],
+    ['mailto:me@example.com', 'such as'],
+    ['https://*.example.com', 'such as'],
+    ['file:///page.html', 'such as'],
+    ['null', 'such as'],
+  ])('of "%s" could never match one, so it is refused', (origin, advice) => {
+    expect(() => allow(`http://localhost:5173,${origin}`)).toThrow(
+      `SLUICE_ALLOWED_ORIGINS: "${origin}" is not an origin`,
+    );
+    expect(() => allow(origin)).toThrow(advice);
   });
 });
