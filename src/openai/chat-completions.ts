@@ -10,6 +10,7 @@ export function chatGeneration(raw: unknown, idempotencyKey: string | undefined)
   const body = parseBody(chatRules, raw);
   return {
     inputs: [chatInput(body, idempotencyKey)],
+    repeatable: idempotencyKey !== undefined,
     resumable: idempotencyKey !== undefined,
     stream: body.stream ?? false,
     withUsage: body.stream_options?.include_usage ?? false,

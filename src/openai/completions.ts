@@ -23,6 +23,7 @@ export function completionGeneration(
   const inputs = completionInputs(body, model, idempotencyKey);
   return {
     inputs,
+    repeatable: idempotencyKey !== undefined,
     resumable: idempotencyKey !== undefined && inputs.length === 1,
     stream: body.stream ?? false,
     withUsage: body.stream_options?.include_usage ?? false,

@@ -5,13 +5,15 @@ import { type Collected, collect } from './collect.ts';
 import type { OpenAiContext, OpenAiFaceOptions } from './context.ts';
 import { answerError, maskedError, OpenAiError } from './errors.ts';
 import { openEventStream } from './event-stream.ts';
-import { openGenerations } from './generations.ts';
+import { EndedError, openGenerations } from './generations.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { DomainInput } from './translate.ts';
 
 /** A request in the domain's terms, and how its answer looks in OpenAI's. */
 export interface Generation {
   readonly inputs: readonly DomainInput[];
+  /** It has an idempotency key: the same request again is answered by the completions that the first one made. */
+  readonly repeatable: boolean;
   /** Chunks have ids to go on from: the request can be repeated, and they are of one completion. */
   readonly resumable: boolean;
   readonly stream: boolean;
@@ -80,6 +82,8 @@ export function createGenerate(options: OpenAiFaceOptions, rateLimits: RateLimit
       return context.body(stream.body, 200, { ...streamHeaders, ...limits });
     } catch (error) {
       leaving.abort();
+      // The official clients would repeat it, with its key, and only be told the same again.
+      if (error instanceof EndedError && generation.repeatable) context.header('x-should-retry', 'false');
       throw revoked ?? error;
     }
 

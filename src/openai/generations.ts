@@ -66,17 +66,20 @@ function ofPrompt(error: unknown, index: number): unknown {
   return issues ? new DomainError(error.code, error.message, { issues }) : error;
 }
 
-/** What a completion's terminal event means to a request that waits for text; throws where it did not succeed. */
+/** A completion has ended without success. Whoever asks for it by its idempotency key is told the same for as long as that is kept. */
+export class EndedError extends DomainError {}
+
+/** What a completion's terminal event means to a request that waits for text; throws EndedError where it did not succeed. */
 export function requireSuccess(event: Extract<LogEvent, { type: 'finished' | 'failed' | 'cancelled' }>): void {
   switch (event.type) {
     case 'finished':
       return;
     case 'failed': {
       const { code, message, retryAfterSeconds } = event.error;
-      throw new DomainError(code, message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
+      throw new EndedError(code, message, retryAfterSeconds === undefined ? {} : { retryAfterSeconds });
     }
     case 'cancelled':
-      throw new DomainError('CANCELLED', 'The completion was cancelled.');
+      throw new EndedError('CANCELLED', 'The completion was cancelled.');
     default:
       event satisfies never;
   }

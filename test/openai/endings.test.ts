@@ -101,6 +101,26 @@ describe('a request that was taken', () => {
     });
   });
 
+  it.each([
+    ['/completions', body],
+    ['/completions', { ...body, prompt: ['a b', 'c d'] }],
+    ['/chat/completions', chat],
+  ])(
+    'is not to be retried on %s after %j has ended badly, where that would only be told again',
+    async (path, content) => {
+      engine.hold();
+      const key = { 'idempotency-key': JSON.stringify([path, content]) };
+      const asking = post(path, content, key);
+      await waitFor('the generation to start', () => engine.running > 0);
+      engine.crash();
+      const refused = { status: 500, code: 'engine_crashed', type: 'server_error', after: '1', retry: 'false' };
+      expect(await refusalOf(await asking)).toEqual(refused);
+      engine.release();
+      expect(await refusalOf(await post(path, content, key))).toEqual(refused);
+      expect((await post(path, content)).status).toBe(200);
+    },
+  );
+
   it('is answered with 409, not to be retried, when somebody cancels it', async () => {
     engine.hold();
     const asking = post('/completions', body);
