@@ -65,17 +65,30 @@ const unavailableKinds = new Set([
   'DatabaseDoesNotExist',
 ]);
 
+/** Of a connection that broke under a statement, in all the ways in which that is said. */
+const lostReasons = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'Connection terminated unexpectedly',
+  'Connection ended unexpectedly',
+  '08006',
+  '57P01',
+  '57P02',
+]);
+
 /** pg reports these without a code. */
 const unavailableMessage =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after calling end|timeout expired|Connection ended unexpectedly)/;
+  /^(Connection terminated unexpectedly|Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after calling end|timeout expired|Connection ended unexpectedly)/;
 
 /** The error as StoreUnavailableError where it means that, with a message that is ours and so holds no password. */
 export function asUnavailable(error: unknown, label: string): StoreUnavailableError | undefined {
   if (error instanceof StoreUnavailableError) return error;
   const reason = unavailabilityOf(error);
-  return reason === undefined
-    ? undefined
-    : new StoreUnavailableError(`the database (${label}) does not answer: ${reason}`, { cause: error });
+  if (reason === undefined) return undefined;
+  const facts = { cause: error, answerLost: lostReasons.has(reason) };
+  return new StoreUnavailableError(`the database (${label}) does not answer: ${reason}`, facts);
 }
 
 function unavailabilityOf(error: unknown): string | undefined {

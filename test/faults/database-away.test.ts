@@ -121,3 +121,23 @@ it.skipIf(await whyNoPostgres())(
     ]);
   },
 );
+
+it.skipIf(await whyNoPostgres())(
+  'an admission whose answer is lost is made once, and its request goes on',
+  async () => {
+    await using database = await temporaryDatabase();
+    await using proxy = await startTcpProxyOf(database.url);
+    const environment = { DATABASE_URL: proxy.url, SLUICE_ADMIN_KEY: generateSecret() };
+    await using app = await startApp({ inference: createScriptedInference([{ name: model }]), environment });
+    const scopes = ['COMPLETIONS', 'USAGE_READ'];
+    const { secret } = await createKey(app.admin, { name: 'test', scopes, limits: { tokensPerDay: 1_000 } });
+    const client = createClient(app.url, secret!);
+    proxy.loseAnswerTo('sluice_admit');
+    const { id, status } = await complete(client, { model, prompt, maxTokens: 20 });
+    expect(status).toBe('SUCCEEDED');
+    const { edges } = await usageRecords(client, { first: 10 });
+    expect(edges.map(({ node }) => node.completion!.id)).toEqual([id]);
+    const { promptTokens, completionTokens } = edges[0]!.node.usage;
+    expect((await viewerLimits(client))[0]!.used).toBe(String(promptTokens + completionTokens));
+  },
+);

@@ -9,6 +9,8 @@ export interface TcpProxy extends AsyncDisposable {
   goAway(): void;
   /** Loses without a word all that is sent over the connections there are and those to come, as a broken link does. */
   fallSilent(): void;
+  /** Loses the answer to the next message that holds the text, and breaks that connection off: it was heard, but who knows? */
+  loseAnswerTo(text: string): void;
   /** Takes connections again, and what is sent over these; those that lost something stay silent. */
   comeBack(): Promise<void>;
 }
@@ -18,10 +20,19 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
   let server: Server | undefined;
   let ownPort = 0;
   let isSilent = false;
+  let unanswered: string | undefined;
 
   async function listen(): Promise<void> {
     server = createServer({ allowHalfOpen: true }, (near) => {
       const far = connect({ port, host, allowHalfOpen: true });
+      near.on('data', (message) => {
+        if (unanswered === undefined || !message.includes(unanswered)) return;
+        unanswered = undefined;
+        far
+          .unpipe()
+          .once('data', () => near.destroy())
+          .resume();
+      });
       for (const [socket, other] of [
         [near, far],
         [far, near],
@@ -64,6 +75,9 @@ export async function startTcpProxy(host: string, port: number): Promise<TcpProx
     },
     goAway,
     fallSilent,
+    loseAnswerTo(text) {
+      unanswered = text;
+    },
     comeBack,
     [Symbol.asyncDispose]: async () => goAway(),
   };

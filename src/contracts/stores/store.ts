@@ -25,6 +25,13 @@ export interface Store extends AsyncDisposable {
 /** The database does not answer; nothing is known of the statement's fate, so every write is safe to repeat. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
+  /** The statement was on its way when its connection broke: it may be stored, and repeating it at once makes sense. */
+  readonly answerLost: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly answerLost?: boolean } = {}) {
+    super(message, options);
+    this.answerLost = options.answerLost ?? false;
+  }
 }
 
 /** A keyset page, newest first. `cursor` is the id of the last row of the page before (exclusive), in the direction of reading. */

@@ -3,7 +3,7 @@ import { DomainError } from '../../contracts/errors.ts';
 import type { CompletionId } from '../../contracts/ids.ts';
 import type { Inference, InferenceJob, ModelDescription } from '../../contracts/inference.ts';
 import type { Jobs, PlaceOutcome } from '../../contracts/jobs.ts';
-import type { AdmissionOutcome } from '../../contracts/stores/admission.ts';
+import type { Admission, AdmissionOutcome } from '../../contracts/stores/admission.ts';
 import type { Completion, CompletionRequest } from '../../contracts/stores/completions.ts';
 import { type Store, StoreUnavailableError } from '../../contracts/stores/store.ts';
 import { type Principal, requireScope } from '../access/principal.ts';
@@ -120,10 +120,18 @@ export function createCompletionCreator(options: CreateOptions): CreateCompletio
     return known;
   }
 
-  async function admit(
-    admission: Parameters<Store['completions']['admit']>[0],
-  ): Promise<Extract<AdmissionOutcome, { type: 'admitted' | 'existing' }>> {
-    const outcome = await unlessAway(() => store.completions.admit(admission));
+  /** An answer that was lost on the way may be of an admission that was stored: sent again it finds itself, and is not made twice. */
+  async function admitOnce(admission: Admission): Promise<AdmissionOutcome> {
+    try {
+      return await store.completions.admit(admission);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError && error.answerLost)) throw error;
+      return store.completions.admit(admission);
+    }
+  }
+
+  async function admit(admission: Admission): Promise<Extract<AdmissionOutcome, { type: 'admitted' | 'existing' }>> {
+    const outcome = await unlessAway(() => admitOnce(admission));
     switch (outcome.type) {
       case 'admitted':
       case 'existing':

@@ -27,6 +27,17 @@ test.each([
 });
 
 test.each([
+  [failure('Connection terminated unexpectedly'), true],
+  [failure('read ECONNRESET', { code: 'ECONNRESET' }), true],
+  [failure('Prisma says', { meta: { driverAdapterError: { cause: { kind: 'SocketTimeout' } } } }), true],
+  [failure('connect ECONNREFUSED', { code: 'ECONNREFUSED' }), false],
+  [failure('Connection terminated due to connection timeout'), false],
+  [failure('timeout exceeded when trying to connect'), false],
+])('%s may have lost an answer: %s', (error, answerLost) => {
+  expect(asUnavailable(error, 'db')).toMatchObject({ answerLost });
+});
+
+test.each([
   [
     'a broken rule',
     failure('Unique constraint failed', {
