@@ -37,19 +37,20 @@ type Refusal = Extract<PlaceOutcome, { accepted: false }>;
 const mostTimesBound = 2;
 
 /**
- * Why one more place cannot be had; undefined where it can. A request that a claimant waits for starts at once, so it does not wait
+ * Why one more place cannot be had; undefined where it can. A request that a slot is free for starts at once, so it does not wait
  * and no bound refuses it. Where the line is full, a key that holds less than its share of it (the bound ÷ the keys that hold some)
  * still gets in, as long as all together hold less than twice the bound: whoever floods the line is refused alone.
  */
 export function refusalOf(load: LineLoad, asking: Asking, limits: QueueLimits): Refusal | undefined {
-  const { held, idle, serviceTime, slots } = load;
+  const { held, serviceTime, slots } = load;
+  const free = freeSlots(load);
   const { promptTokens, own, keys, placesBefore } = asking;
-  if (held.places < idle) return undefined;
+  if (held.places < free) return undefined;
 
   const fits = (all: number, ofKey: number, bound: number) =>
     all <= bound || (ofKey <= bound / keys && all <= bound * mostTimesBound);
 
-  if (!fits(held.places - idle + 1, own.places + 1, limits.queueRequests)) {
+  if (!fits(held.places - free + 1, own.places + 1, limits.queueRequests)) {
     return refuse('requests', serviceTime.secondsToStart(1, slots));
   }
 
@@ -69,8 +70,13 @@ export function refusalOf(load: LineLoad, asking: Asking, limits: QueueLimits): 
 /** For the job with so many before it. Null while its model is loaded, and until a job has been served, except where a slot is free. */
 export function estimateWaitSeconds(load: LineLoad, position: number): number | null {
   if (!load.ready) return null;
-  const free = Math.max(load.idle, load.slots - load.claimed, 0);
+  const free = freeSlots(load);
   return position < free ? 0 : load.serviceTime.secondsToStart(position - free + 1, load.slots);
+}
+
+/** A claimant may stand for several: it comes back at once for the next job that a slot is free for. */
+function freeSlots({ idle, slots, claimed }: LineLoad): number {
+  return Math.max(idle, slots - claimed, 0);
 }
 
 function refuse(reason: Refusal['reason'], seconds: number | null): Refusal {

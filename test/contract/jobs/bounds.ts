@@ -16,8 +16,9 @@ import {
 /** What bounds a waiting line, and whom: for any adapter. */
 export function describeJobsBounds(name: string, open: OpenJobs): void {
   describe(`${name} jobs: bounds`, () => {
-    const bounded = (limits: Partial<JobsOptions['limits']>) =>
-      open({ ...roomy, limits: { ...roomy.limits, ...limits } });
+    /** Without a free slot, but where a test has some. */
+    const bounded = (limits: Partial<JobsOptions['limits']>, slots = 0) =>
+      open({ limits: { ...roomy.limits, ...limits }, slots });
 
     async function reserveMany(jobs: Jobs, count: number, promptTokens = 1, key = 'key') {
       const request = requestOf({ apiKeyId: key as ApiKeyId, promptTokens });
@@ -105,6 +106,19 @@ export function describeJobsBounds(name: string, open: OpenJobs): void {
       expect(refusals).toHaveLength(2);
       for (const [at, place] of places.entries()) await place.enqueue(jobOf(`job ${at}`));
       expect((await Promise.all(claims)).map(({ job }) => job.completionId)).toEqual(['job 0', 'job 1']);
+    });
+
+    test('as many requests as slots are free start at once, also where one claimant takes them in turn', async () => {
+      await using jobs = await bounded({ queueRequests: 1, queuePromptTokens: 10 }, 3);
+      await enqueue(jobs, jobOf('runs'));
+      await jobs.claim(model, forever());
+      const next = jobs.claim(model, forever());
+      const { places, refusals } = await reserveMany(jobs, 4, 5_000);
+      expect(places).toHaveLength(2);
+      expect(refusals).toHaveLength(2);
+      await places[0]!.enqueue(jobOf('first'));
+      expect((await next).job.completionId).toBe('first');
+      expect((await reserveMany(jobs, 1)).refusals).toHaveLength(1);
     });
 
     test('a wait that is estimated beyond queueSeconds is refused, once service times are known', async () => {

@@ -68,8 +68,15 @@ describe('a refusal', () => {
     expect(refusalOf(load, alone(load, 0), limits)).toBeUndefined();
   });
 
+  test('never meets a request that a slot is free for', () => {
+    const free = loadOf(100, { ...holding(1), claimed: 2 });
+    expect(refusalOf(free, alone(free, 5_000), { ...limits, queueRequests: 0, queueSeconds: 0 })).toBeUndefined();
+    const taken = loadOf(100, { ...holding(2), claimed: 2 });
+    expect(refusalOf(taken, alone(taken, 5_000), limits)).toMatchObject({ reason: 'prompt-tokens' });
+  });
+
   test('never meets a request that a claimant waits for', () => {
-    const two = loadOf(100, { ...holding(1), idle: 2, claimed: 2 });
+    const two = loadOf(100, { ...holding(1), idle: 2 });
     expect(refusalOf(two, alone(two, 5_000), limits)).toBeUndefined();
     const one = loadOf(100, { idle: 1 });
     expect(refusalOf(one, alone(one, 5), { ...limits, queueRequests: 0 })).toBeUndefined();
