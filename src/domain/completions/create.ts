@@ -49,7 +49,6 @@ export function createCompletionCreator(options: CreateOptions): CreateCompletio
 
   return async (principal, raw, signal) => {
     requireScope(principal, 'COMPLETIONS');
-    if (!accepting()) throw overloaded('This server is stopping.', 1);
     const input = check(raw);
     const model = models.resolve(principal, input.model);
     const inputHash = hashInput(input, model.name);
@@ -71,6 +70,7 @@ export function createCompletionCreator(options: CreateOptions): CreateCompletio
     model: ModelDescription,
     signal: AbortSignal | undefined,
   ): Promise<Creation> {
+    if (!accepting()) throw overloaded('This server is stopping.', 1);
     const { tokens } = await inference.tokenize(model.name, input.prompt, signal);
     const maxTokens = chooseMaxTokens(model, tokens.length, input.maxTokens);
     signal?.throwIfAborted();

@@ -16,7 +16,8 @@ test('a stop refuses new work, lets streams finish, and every reader has the end
   await using app = await startApp({ inference });
   const client = await app.newClient();
   inference.hold();
-  const { id } = await complete(client, { ...input, mode: 'STREAM' });
+  const retried = { ...input, mode: 'STREAM', idempotencyKey: 'retried' };
+  const { id } = await complete(client, retried);
   const overWebSocket = allEvents(client, { id });
   const overSse = readEventStream(client, { id });
   const waiting = create(client, { ...input, prompt: 'waited for' });
@@ -26,6 +27,8 @@ test('a stop refuses new work, lets streams finish, and every reader has the end
   const stopped = app.server.stop();
   expect((await fetch(`${app.url}/readyz`)).status).toBe(503);
   expect(await refusal(client, input)).toMatchObject({ code: 'OVERLOADED', retryAfterSeconds: 1 });
+  // What was made before is no new work.
+  expect(await complete(client, retried)).toMatchObject({ id, status: 'RUNNING' });
   inference.release();
 
   expect((await overWebSocket).at(-1)).toMatchObject({ completion: { status: 'SUCCEEDED' } });
