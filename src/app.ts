@@ -207,6 +207,7 @@ async function compose({ config, logger, inference: given }: AppOptions, opened:
       signal.addEventListener('abort', giveUpSoon, { once: true });
       if (signal.aborted) giveUpSoon();
       try {
+        await creations.ended(giveUp.signal);
         await runner?.drain(signal);
       } finally {
         signal.removeEventListener('abort', giveUpSoon);

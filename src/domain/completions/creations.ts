@@ -2,8 +2,8 @@ import type { ApiKeyId } from '../../contracts/ids.ts';
 import type { Completion, CompletionStore } from '../../contracts/stores/completions.ts';
 
 /**
- * Lets a subscriber wait for a completion that is being created: a client that chose the idempotency key sends the mutation and the
- * subscription together, and either may arrive first.
+ * The creations that are under way. Lets a subscriber wait for a completion that is being created: a client that chose the idempotency
+ * key sends the mutation and the subscription together, and either may arrive first.
  */
 export interface Creations {
   /** Runs a creation; those who wait for its key are handed what it answers. */
@@ -22,12 +22,15 @@ export interface Creations {
     seconds: number,
     signal: AbortSignal,
   ): Promise<Completion | undefined>;
+  /** Resolves when those that are under way now have ended, so that what they admit is in the line; at once when the signal aborts. */
+  ended(signal: AbortSignal): Promise<void>;
 }
 
 /** How often the store is asked, for completions that another node creates. */
 const pollMilliseconds = 500;
 
 export function createCreations(completions: CompletionStore): Creations {
+  const underWay = new Set<Promise<unknown>>();
   const running = new Map<string, number>();
   const waiting = new Map<string, Set<Waiter>>();
   const nameOf = (apiKeyId: ApiKeyId, idempotencyKey: string) => `${apiKeyId} ${idempotencyKey}`;
@@ -54,20 +57,38 @@ export function createCreations(completions: CompletionStore): Creations {
     });
   }
 
+  async function track<Creation>(create: () => Promise<Creation>): Promise<Creation> {
+    const creation = create();
+    underWay.add(creation);
+    try {
+      return await creation;
+    } finally {
+      underWay.delete(creation);
+    }
+  }
+
   return {
     async run(apiKeyId, idempotencyKey, create) {
-      if (idempotencyKey === null) return create();
+      if (idempotencyKey === null) return track(create);
       const name = nameOf(apiKeyId, idempotencyKey);
       countRunning(name, 1);
       let completion: Completion | undefined;
       try {
-        const creation = await create();
+        const creation = await track(create);
         ({ completion } = creation);
         return creation;
       } finally {
         countRunning(name, -1);
         hint(name, completion);
       }
+    },
+
+    async ended(signal) {
+      if (signal.aborted) return;
+      const aborted = new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      await Promise.race([Promise.allSettled(underWay), aborted]);
     },
 
     async waitFor(apiKeyId, idempotencyKey, seconds, signal) {

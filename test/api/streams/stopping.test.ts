@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
+import { openApp } from '../../../src/app.ts';
+import { loadConfig } from '../../../src/config.ts';
 import { createScriptedInference } from '../../../src/inference/scripted.ts';
+import { forever, isPending } from '../../contract/jobs/suite.ts';
 import { startApp } from '../../kit/app.ts';
 import { createClient } from '../../kit/client.ts';
 import { allEvents, complete, create, find, refusal } from '../../kit/completions.ts';
-import { temporaryDataDirectory } from '../../kit/database.ts';
+import { silentLog, temporaryDataDirectory } from '../../kit/database.ts';
 import { readEventStream, resultOf } from '../../kit/event-stream.ts';
 import { openSocket } from '../../kit/socket.ts';
 import { waitFor } from '../../kit/wait-for.ts';
@@ -38,6 +41,32 @@ test('a stop refuses new work, lets streams finish, and every reader has the end
   expect((await waiting).completion).toMatchObject({ status: 'SUCCEEDED' });
   expect((await socket.closed).code).toBe(1001);
   await stopped;
+});
+
+test('a stop waits for what was being created when it came', async () => {
+  const inference = createScriptedInference();
+  let goOn = () => {};
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  let tokenising = false;
+  const tokenize: typeof inference.tokenize = async (...of) => {
+    tokenising = true;
+    await held;
+    return inference.tokenize(...of);
+  };
+  await using directory = await temporaryDataDirectory();
+  const config = loadConfig({}, { SLUICE_DATA_DIR: directory.path });
+  await using app = await openApp({ config, logger: silentLog, inference: { ...inference, tokenize } });
+  await app.run();
+  const created = app.services.completions.create(app.operator, { ...input, mode: 'BACKGROUND' });
+  await waitFor('it to be tokenised', () => tokenising);
+  const drained = app.drain(forever());
+  expect(await isPending(drained)).toBe(true);
+  goOn();
+  const { completion } = await created;
+  await drained;
+  expect(await app.services.completions.find(app.operator, [completion.id])).toMatchObject([{ status: 'SUCCEEDED' }]);
 });
 
 test('what does not finish in time is told so and billed, to every reader', async () => {
