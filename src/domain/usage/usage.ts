@@ -133,14 +133,22 @@ function checkRange({ from, before, timeZone, granularity }: UsageQuery): void {
   }
   if (!isTimeZone(timeZone)) {
     throw invalidInput([
-      { path: ['timeZone'], code: 'unknown_time_zone', message: 'use an IANA name such as Asia/Kolkata' },
+      {
+        path: ['timeZone'],
+        code: 'unknown_time_zone',
+        message: 'use an IANA name such as Asia/Kolkata, no abbreviation',
+      },
     ]);
   }
 }
 
-/** Names alone: what "+05:00" means is not the same to PostgreSQL and to newer versions of Node, and unknown to older ones. */
+/**
+ * Names alone, which mean the same to JavaScript and to PostgreSQL. "+05:00" and the abbreviations do not: "IST" is India's time to the
+ * one and Israel's to the other, and "CET" has a summer time or none.
+ */
 function isTimeZone(name: string): boolean {
-  if (!/^[A-Za-z]/u.test(name)) return false;
+  if (!/^[A-Z]/iu.test(name)) return false;
+  if (/^[A-Z]{3}$/iu.test(name) && !/^(?:UTC|GMT)$/iu.test(name)) return false;
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
     return true;

@@ -187,6 +187,7 @@ describe('usage', () => {
     ['a range of ten years', { range: { from: '2016-01-01T00:00:00Z', before: '2026-01-01T00:00:00Z' } }, 'from'],
     ['an unknown time zone', { timeZone: 'Mars/Olympus' }, 'timeZone'],
     ['an offset in place of a time zone', { timeZone: '+05:00' }, 'timeZone'],
+    ['the abbreviation of a time zone', { timeZone: 'CTT' }, 'timeZone'],
   ])('is not reported for %s', async (_name, input, field) => {
     const range = { from: '2026-01-01T00:00:00Z', before: '2026-01-02T00:00:00Z' };
     const { errors } = await app.admin.request('query ($input: UsageInput!) { usage(input: $input) { currency } }', {
