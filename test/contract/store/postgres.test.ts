@@ -1,20 +1,21 @@
-import { afterAll, beforeAll, describe } from 'vitest';
-import { type TemporaryDatabase, temporaryDatabase, whyNoPostgres } from '../../kit/database.ts';
-import { openTestStore, type TestStore } from '../../kit/store.ts';
+import { describe } from 'vitest';
+import { temporaryDatabase, whyNoPostgres } from '../../kit/database.ts';
+import { openTestStore } from '../../kit/store.ts';
 import { storeContract } from './suite.ts';
 
 describe.skipIf(await whyNoPostgres())('the store on PostgreSQL', () => {
-  let database: TemporaryDatabase;
-  let opened: TestStore;
-
-  beforeAll(async () => {
-    database = await temporaryDatabase();
-    opened = await openTestStore({ databaseUrl: database.url, dataDirectory: 'unused' });
+  storeContract({
+    shared: true,
+    async open() {
+      const database = await temporaryDatabase();
+      const opened = await openTestStore({ databaseUrl: database.url, dataDirectory: 'unused' });
+      return {
+        ...opened,
+        async [Symbol.asyncDispose]() {
+          await opened[Symbol.asyncDispose]();
+          await database[Symbol.asyncDispose]();
+        },
+      };
+    },
   });
-  afterAll(async () => {
-    await opened[Symbol.asyncDispose]();
-    await database[Symbol.asyncDispose]();
-  });
-
-  storeContract(() => opened, { shared: true });
 });
