@@ -243,6 +243,7 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
 
     whenReady(signal) {
       if (signal.aborted) return Promise.reject(signal.reason);
+      if (disposing.signal.aborted) return Promise.reject(engineStopped());
       if (state.type === 'ready') return Promise.resolve();
       const refused = refusal();
       if (refused) return Promise.reject(refused);

@@ -102,3 +102,10 @@ test('an engine that cannot evaluate any more is ended, its requests with it, an
   expect(started).toHaveLength(2);
   expect(replica.restarts).toBe(1);
 });
+
+test('nothing is started any more once it was closed', async () => {
+  const { replica, started, wait } = open();
+  await replica[Symbol.asyncDispose]();
+  expect(await wait()).toMatchObject({ code: 'MODEL_UNAVAILABLE' });
+  expect(started).toHaveLength(0);
+});
