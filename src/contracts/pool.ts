@@ -34,9 +34,9 @@ export interface PooledModel {
 
 /**
  *     UNLOADED ──▶ LOADING ──▶ READY ──died──▶ RESTARTING ──▶ LOADING …
- *                     └─ the file is no good: FAILED    └─ third death in a minute: CIRCUIT_OPEN
+ *                     └─ the file is no good: FAILED    └─ third death in a minute, or of loading: CIRCUIT_OPEN
  *
- * FAILED and CIRCUIT_OPEN end by the first request after `retryAt`.
+ * FAILED and CIRCUIT_OPEN end after `retryAt`: by the next request, or by itself where the whole model failed.
  */
 export const replicaStates = ['UNLOADED', 'LOADING', 'READY', 'RESTARTING', 'FAILED', 'CIRCUIT_OPEN'] as const;
 export type PooledReplicaState = (typeof replicaStates)[number];

@@ -125,8 +125,9 @@ export const ReplicaStateEnum = enumOf<PooledReplicaState>('ReplicaState', 'Wher
   LOADING: 'Its process loads the model.',
   READY: 'It answers.',
   RESTARTING: 'Its process died, and is started again in a moment.',
-  FAILED: "The model's file cannot be loaded; the first request after retryAt tries again.",
-  CIRCUIT_OPEN: 'Its process died three times in a minute; the first request after retryAt starts it again.',
+  FAILED: "The model's file cannot be loaded; it is tried again after retryAt.",
+  CIRCUIT_OPEN:
+    'Its process died three times in a minute, or in a row while it loaded; it is started again after retryAt.',
 });
 
 export const UsageGranularityEnum = enumOf<UsageGranularity>('UsageGranularity', 'Length of a bucket.', {

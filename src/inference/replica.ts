@@ -23,8 +23,9 @@ import { withoutFolders } from './without-folders.ts';
  *               load-failed│ │backoff      │exit, kill, hang
  *                          ▼ │             ▼
  *                       broken ◀─third── crashed      (crashed: started again by itself;
- *                          │    in a minute            broken: refused until `retryAt`, then
- *                          └──load, later──▶ loading   loaded again by the next request)
+ *                          │    in a minute, or of     broken: refused until `retryAt`, then
+ *                          │    loading, in a row      loaded again by whoever asks next)
+ *                          └──load, later──▶ loading
  *
  * A crash fails the requests that were running on it, or waited for it to be ready, at once, and nothing else.
  */
@@ -178,8 +179,10 @@ export function createReplica(options: ReplicaOptions, start: typeof startChild 
     if (whileLoading) deathsWhileLoading += 1;
     const how = whileLoading ? `${reason} while it loaded` : reason;
     const verdict = circuit.crashed();
-    if (verdict.type === 'open') {
-      const times = `${verdict.crashes} times within a minute`;
+    // A load may hang for longer than the circuit remembers crashes.
+    if (verdict.type === 'open' || deathsWhileLoading >= timing.crashes) {
+      const times =
+        verdict.type === 'open' ? `${verdict.crashes} times within a minute` : `${deathsWhileLoading} times in a row`;
       const message = `the engine crashed ${times}; last it ${how}`;
       log('error', `${label}: ${message}`);
       giveUp('crashes', message, timing.pauseSeconds);

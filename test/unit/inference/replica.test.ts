@@ -109,3 +109,21 @@ test('nothing is started any more once it was closed', async () => {
   expect(await wait()).toMatchObject({ code: 'MODEL_UNAVAILABLE' });
   expect(started).toHaveLength(0);
 });
+
+test('an engine that dies each time it loads is given up, however long each load took', async () => {
+  const { replica, started, wait, settled } = open();
+  void wait();
+  await settled();
+  for (let death = 1; death <= defaultTiming.crashes; death++) {
+    expect(replica.state.type).toBe('loading');
+    await vi.advanceTimersByTimeAsync(120_000);
+    started.at(-1)!.end('made no progress for 120 s and was killed');
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+  expect(started).toHaveLength(defaultTiming.crashes);
+  expect(replica.state).toMatchObject({
+    type: 'broken',
+    because: 'crashes',
+    message: 'the engine crashed 3 times in a row; last it made no progress for 120 s and was killed while it loaded',
+  });
+});
