@@ -14,6 +14,7 @@ import { createModelFiles } from './model-files.ts';
 import { createModelHost, type ModelHost } from './model-host.ts';
 import { createModelSources } from './model-source.ts';
 import { defaultTiming, type PoolTiming } from './pool-timing.ts';
+import { preload } from './preload.ts';
 import { requireTokens } from './require-tokens.ts';
 import { createResidency } from './residency.ts';
 import { threadsPerEngine, usableCores } from './usable-cores.ts';
@@ -37,8 +38,8 @@ export interface InferenceOptions {
 /** The pool: a process per replica, and one for the tokenizers. */
 export interface LocalInference extends Inference {
   /**
-   * Loads the models that are to be loaded with the server, as far as they fit together, so that the first request need not wait.
-   * Never rejects: failures show in `models()`.
+   * Loads the models that are to be loaded with the server, as far as they fit together, in the order of the configuration, so that
+   * the first request need not wait; those that have to be fetched come last. Never rejects: failures show in `models()`.
    */
   preload(signal?: AbortSignal): Promise<void>;
   /** Of the processes that live now; for tests and diagnostics. */
@@ -49,7 +50,8 @@ export function createInference(options: InferenceOptions): LocalInference {
   const timing = { ...defaultTiming, ...options.timing };
   const { environment, log } = options;
   const disposing = new AbortController();
-  const files = createModelFiles(createModelSources(options), {
+  const sources = createModelSources(options);
+  const files = createModelFiles(sources, {
     environment,
     log,
     hangSeconds: timing.hangSeconds,
@@ -114,16 +116,6 @@ export function createInference(options: InferenceOptions): LocalInference {
     return host;
   }
 
-  async function loadAtStart(host: ModelHost, signal: AbortSignal): Promise<void> {
-    const { name } = host.config;
-    try {
-      if (await host.loadIfFree(signal)) return;
-      log('warn', `model ${name}: no room beside the others; the first request loads it`);
-    } catch {
-      // What went wrong was logged where it did.
-    }
-  }
-
   return {
     models: () => [...hosts.values()].map((host) => host.describe()),
 
@@ -158,10 +150,13 @@ export function createInference(options: InferenceOptions): LocalInference {
     }),
     watchPool: watchers.add,
 
-    async preload(signal = disposing.signal) {
-      const atStart = [...hosts.values()].filter(({ config }) => config.load === 'start');
-      await Promise.all(atStart.map((host) => loadAtStart(host, signal)));
-    },
+    preload: (signal = disposing.signal) =>
+      preload([...hosts.values()], {
+        isHere: ({ config }) => sources.isHere(config),
+        fetch: (host) => files.facts(host, signal),
+        log,
+        signal,
+      }),
 
     processIds: () => ({
       engines: [...hosts.values()].flatMap((host) => host.engineProcessIds()),

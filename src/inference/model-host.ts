@@ -34,8 +34,11 @@ export interface ModelHost extends AsyncDisposable {
    * aborts, it goes on without its caller.
    */
   load(signal: AbortSignal): Promise<void>;
-  /** The same where there is room without another model having to leave; says whether there was. Failures show in the description. */
-  loadIfFree(signal: AbortSignal): Promise<boolean>;
+  /**
+   * Gives it room where there is some without another model having to leave, else undefined; the result has to be called, and loads it
+   * there. Both throw as `load` does.
+   */
+  enterIfFree(): Promise<((signal: AbortSignal) => Promise<void>) | undefined>;
   unload(): Promise<void>;
   engineProcessIds(): readonly number[];
   /** What the tokenizer learnt about the model's file. */
@@ -175,19 +178,16 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     };
   }
 
-  /** Works where there is room without another model having to leave; says whether there was. */
-  async function whereFree(work: () => Promise<void>): Promise<boolean> {
+  async function useIfFree(): Promise<Disposable | undefined> {
     const held = await resident.useIfFree().catch(noteMisfit);
-    if (held === undefined) return false;
-    using _held = leavingWhenBroken(held);
-    await work();
-    return true;
+    return held && leavingWhenBroken(held);
   }
 
   async function revive(): Promise<void> {
     try {
       throwWhereRefused();
-      await whereFree(() => anyReady(loads.signal));
+      using held = await useIfFree();
+      if (held !== undefined) await anyReady(loads.signal);
     } finally {
       revival.observe(status().status);
     }
@@ -260,7 +260,14 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
         await loadAll(unloaded);
       });
     },
-    loadIfFree: (signal) => whereFree(() => loadAll(signal)),
+    async enterIfFree() {
+      const held = await useIfFree();
+      if (held === undefined) return undefined;
+      return async (signal) => {
+        using _held = held;
+        await loadAll(signal);
+      };
+    },
     unload() {
       loads.abort(unloadedMeanwhile());
       loads = new AbortController();

@@ -14,6 +14,8 @@ import { withoutFolders } from './without-folders.ts';
 export interface ModelSources {
   /** The model's file as it lies there now, downloaded and checked if need be. Throws MODEL_UNAVAILABLE with the reason. */
   file(model: ModelConfig, signal: AbortSignal): Promise<ModelFile>;
+  /** Whether that needs no download. */
+  isHere(model: ModelConfig): boolean;
 }
 
 export interface ModelFile {
@@ -105,6 +107,7 @@ export function createModelSources(options: ModelSourceOptions): ModelSources {
         throw modelUnreadable(model.name, shown);
       }
     },
+    isHere: ({ source }) => source.startsWith('file:') || fetched.path(source) !== undefined,
   };
 }
 

@@ -32,6 +32,7 @@ describe.skipIf(model === undefined)('model sources', () => {
     server = createServer(async (request, response) => {
       requested.push(`${request.method} ${request.url}`);
       if (request.url?.startsWith('/held/')) await held;
+      if (request.url?.startsWith('/stuck/')) return;
       if (!request.url?.split('?')[0]?.endsWith('tiny.gguf')) {
         response.writeHead(404).end();
         return;
@@ -157,6 +158,15 @@ describe.skipIf(model === undefined)('model sources', () => {
     expect(inference.models()[0]!.status).toBe('UNLOADED');
     release();
     expect((await staying).tokens).not.toEqual([]);
+  });
+
+  it('keeps no model whose file is here waiting for the download of another', async () => {
+    const far = modelConfig(model!, { name: 'far', source: `${base}/stuck/tiny.gguf` });
+    await using inference = openInference([far, modelConfig(model!)], { modelsDirectory: join(directory, 'stuck') });
+    void inference.preload();
+    await waitFor('the download', () => requested.some((line) => line.includes('/stuck/')));
+    await waitFor('the other to be loaded', () => inference.models()[1]!.status === 'LOADED', 100_000);
+    expect(inference.models()[0]!.status).toBe('UNLOADED');
   });
 
   it('serves a model that was downloaded by its first request', async () => {

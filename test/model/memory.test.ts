@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { generate, job } from '../kit/generate.ts';
@@ -72,16 +73,17 @@ describe.skipIf(model === undefined)('models that share memory', () => {
     expect(inference.processIds().engines).toEqual(engines);
   });
 
-  it('are loaded with the server as far as they fit', async () => {
-    await using inference = openInference([first, second], { memoryBytes: roomForOne });
+  it('are loaded with the server as far as they fit, in the order of the configuration', async () => {
+    const sha256 = createHash('sha256').update(readFileSync(model!.path)).digest('hex');
+    // By its name it would be the last, and it takes longest to be looked at.
+    const zebra = { ...first, name: 'zebra', sha256 };
+    await using inference = openInference([zebra, first, second], { memoryBytes: roomForOne });
     await inference.preload();
-    expect(
-      inference
-        .models()
-        .map(({ status }) => status)
-        .sort(),
-    ).toEqual(['LOADED', 'UNLOADED']);
-    expect(inference.logged.some(({ message }) => message.includes('no room beside the others'))).toBe(true);
+    expect(inference.models().map(({ status }) => status)).toEqual(['LOADED', 'UNLOADED', 'UNLOADED']);
+    expect(inference.logged.filter(({ level }) => level === 'warn').map(({ message }) => message)).toEqual([
+      'model first: no room beside the others; the first request loads it',
+      'model second: no room beside the others; the first request loads it',
+    ]);
     expect(inference.ready()).toBe(true);
   });
 
