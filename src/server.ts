@@ -81,6 +81,7 @@ async function listenFor(app: App, config: Config, logger: Logger, opened: Dispo
       host: config.host,
       port: config.port,
       keepAliveSeconds: pingSeconds,
+      stallSeconds,
       handlers: [
         createHealthHandler({ notReadyBecause: () => notReadyBecause(app) }),
         createGraphqlHandler({ ...shared, graphiql, requestBytes: limits.requestBytes }),

@@ -14,6 +14,8 @@ export interface HttpServerOptions {
   readonly keepAliveSeconds: number;
   /** A connection that has not sent the whole head of a request so long after it was made, or after the request began, is closed. */
   readonly headersSeconds?: number;
+  /** A client that takes nothing of a finished answer for so long is cut off. Answers that are not finished are their writers' to watch. */
+  readonly stallSeconds: number;
   /** Asked in order; nobody's request is a 404. */
   readonly handlers: readonly Handler[];
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -30,7 +32,8 @@ export class AddressInUseError extends Error {
 }
 
 export async function listen(options: HttpServerOptions): Promise<HttpServer> {
-  const { host, port, keepAliveSeconds, headersSeconds = 20, handlers, onUpgrade, onError } = options;
+  const { host, port, keepAliveSeconds, headersSeconds = 20, stallSeconds } = options;
+  const { handlers, onUpgrade, onError } = options;
   const sockets = new Set<Socket>();
   const responses = createOpenWork();
 
@@ -39,6 +42,12 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
     response
       .writeHead(404, { 'content-type': 'text/plain; charset=utf-8' })
       .end('Not found. The API is at /graphql.\n');
+  }
+
+  function cutOffStalled({ socket }: IncomingMessage, response: ServerResponse): void {
+    response.once('prefinish', () => socket.setTimeout(stallSeconds * 1_000));
+    // Before the listener of Node's own, which sets a time for the next request.
+    response.prependOnceListener('finish', () => socket.setTimeout(0));
   }
 
   const transport = {
@@ -53,6 +62,7 @@ export async function listen(options: HttpServerOptions): Promise<HttpServer> {
   const server = createServer(transport, (request, response) => {
     response.once('close', responses.begin());
     response.once('finish', () => forgetRest(request));
+    cutOffStalled(request, response);
     answer(request, response).catch((error) => {
       onError(error);
       if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain' }).end('Internal error\n');

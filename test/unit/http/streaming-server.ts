@@ -104,6 +104,7 @@ export async function startStreamingServer(options: StreamingServerOptions = {})
       host: '127.0.0.1',
       port: 0,
       keepAliveSeconds: pingSeconds,
+      stallSeconds,
       handlers: [createGraphqlHandler({ ...shared, graphiql: false, requestBytes: 1_000_000 })],
       onUpgrade: webSockets.upgrade,
       onError: () => {},
