@@ -99,13 +99,14 @@ export function createApiKeys(prisma: PrismaClient): ApiKeyStore {
       return rows.map(apiKeyOf);
     },
 
-    list({ projectId, revoked }, page) {
+    list({ id, projectId, revoked }, page) {
       return readPage(
         page,
         ({ where, orderBy, take }) =>
           prisma.apiKey.findMany({
             where: {
-              ...where,
+              // The page's own bounds are of the id too.
+              AND: [where, { ...(id !== undefined && { id }) }],
               ...(projectId !== undefined && { projectId }),
               ...(revoked !== undefined && { revokedAt: revoked ? { not: null } : null }),
             },

@@ -90,6 +90,7 @@ export type ApiKeyOutcome =
   | { readonly type: 'unknown' };
 
 export interface ApiKeyFilter {
+  readonly id?: ApiKeyId;
   readonly projectId?: ProjectId;
   readonly revoked?: boolean;
 }

@@ -176,8 +176,8 @@ export function createKeys({ store, signals, serverSecrets, resolveModel, now = 
     },
 
     async list(principal, filter, page) {
-      if (hasScope(principal, 'ADMIN')) return store.apiKeys.list(filter, page);
-      return { rows: await store.apiKeys.find([principal.apiKeyId]), hasMore: false };
+      const seen = hasScope(principal, 'ADMIN') ? filter : { ...filter, id: principal.apiKeyId };
+      return store.apiKeys.list(seen, page);
     },
 
     async ensureAdmin(given) {

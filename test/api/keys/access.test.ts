@@ -5,6 +5,7 @@ import { startApp, type TestApp } from '../../kit/app.ts';
 import { type Client, createClient } from '../../kit/client.ts';
 import { complete, create, refusal } from '../../kit/completions.ts';
 import { createKey, listKeys, revokeKey, viewerKey } from '../../kit/keys.ts';
+import { changeProject } from '../../kit/projects.ts';
 import { openSocket } from '../../kit/socket.ts';
 import { waitFor } from '../../kit/wait-for.ts';
 
@@ -111,7 +112,14 @@ describe('API keys', () => {
     const all = await listKeys(app.admin, { first: 100 });
     expect((await listKeys(app.admin, { last: 1 })).edges).toEqual([all.edges.at(-1)]);
     const { id, client } = await newKey();
-    expect((await listKeys(client, { first: 10 })).edges.map(({ node }) => node.id)).toEqual([id]);
+    const own = await listKeys(client, { first: 10 });
+    expect(own.edges.map(({ node }) => node.id)).toEqual([id]);
+    expect((await listKeys(client, { first: 10, filter: { revoked: false } })).edges).toEqual(own.edges);
+    expect((await listKeys(client, { first: 10, filter: { revoked: true } })).edges).toEqual([]);
+    const other = (await changeProject(app.admin, 'createProject', { name: 'holds no key of this test' })).project!;
+    expect((await listKeys(client, { first: 10, filter: { projectId: other.id } })).edges).toEqual([]);
+    expect((await listKeys(client, { first: 10, after: own.pageInfo.endCursor })).edges).toEqual([]);
+    expect((await listKeys(client, { last: 10, before: own.pageInfo.startCursor })).edges).toEqual([]);
     await revokeKey(app.admin, id);
     const revoked = await listKeys(app.admin, { first: 100, filter: { revoked: true } });
     expect(revoked.edges.map(({ node }) => node.id)).toContain(id);

@@ -155,6 +155,10 @@ export function keysContract(opened: () => TestStore): void {
     const last = await store.apiKeys.list({ projectId }, { limit: 2, direction: 'backward' });
     expect(last).toMatchObject({ hasMore: true, rows: ids.slice(5).map((id) => ({ id })) });
 
+    const only = await store.apiKeys.list({ projectId, id: ids[1]! }, { limit: 2, direction: 'forward' });
+    expect(only).toMatchObject({ rows: [{ id: ids[1] }], hasMore: false });
+    const onlyAfter = await store.apiKeys.list({ id: ids[1]! }, { limit: 2, direction: 'forward', cursor: ids[1]! });
+    expect(onlyAfter).toEqual({ rows: [], hasMore: false });
     const revoked = await store.apiKeys.list({ projectId, revoked: true }, { limit: 10, direction: 'forward' });
     expect(revoked.rows.map(({ id }) => id)).toEqual([ids[3]]);
     const active = await store.apiKeys.list({ projectId, revoked: false }, { limit: 10, direction: 'forward' });
