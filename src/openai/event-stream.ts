@@ -35,8 +35,8 @@ const done = 'data: [DONE]\n\n';
 const heartbeat = Buffer.from(': heartbeat\n\n');
 
 /**
- * Resolves when there is something to show, at the latest after a heartbeat; throws where a completion failed before, so that such a
- * failure is a status and not a chunk.
+ * Resolves when there is a first token, at the latest after a heartbeat; throws where a completion failed before, so that such a failure
+ * is a status and not a chunk.
  */
 export async function openEventStream(options: EventStreamOptions): Promise<EventStream> {
   const { generations, chunks, withUsage, withIds, after, heartbeatSeconds, stallSeconds, leaving, describe } = options;
@@ -45,6 +45,8 @@ export async function openEventStream(options: EventStreamOptions): Promise<Even
   const begun = new Set<number>();
   const finished = new Set<number>();
   const usages = new Map<number, InferenceUsage>();
+  /** What came before there was a first token: that prompts started, and that choices ended without any. */
+  const held: GenerationEvent[] = [];
   let pending: Promise<IteratorResult<GenerationEvent>> | undefined;
   let controller!: ReadableStreamDefaultController<Uint8Array>;
   let timer: NodeJS.Timeout | undefined;
@@ -165,13 +167,20 @@ export async function openEventStream(options: EventStreamOptions): Promise<Even
     close();
   }
 
+  async function nextEvent(): Promise<IteratorResult<GenerationEvent>> {
+    const [first] = held.splice(0, 1);
+    if (first) return { done: false, value: first };
+    pending ??= events.next();
+    const result = await pending;
+    pending = undefined;
+    return result;
+  }
+
   async function pull(): Promise<void> {
     takenAt = performance.now();
     try {
       while (!over) {
-        pending ??= events.next();
-        const result = await pending;
-        pending = undefined;
+        const result = await nextEvent();
         if (over) return;
         if (!result.done) {
           const frames = await framesOf(result.value);
@@ -200,7 +209,7 @@ export async function openEventStream(options: EventStreamOptions): Promise<Even
     }
   }
 
-  async function waitForStart(): Promise<void> {
+  async function waitForFirstToken(): Promise<void> {
     const late = Symbol();
     let timeUp: NodeJS.Timeout | undefined;
     const heartbeatIsDue = new Promise<typeof late>((resolve) => {
@@ -213,15 +222,17 @@ export async function openEventStream(options: EventStreamOptions): Promise<Even
         if (first === late || first.done) return;
         const { event } = first.value;
         if (event.type === 'failed' || event.type === 'cancelled') requireSuccess(event);
-        if (event.type !== 'queued') return;
+        if (event.type === 'finished' || (event.type === 'delta' && event.choices.some(({ text }) => text !== '')))
+          return;
         pending = undefined;
+        if (event.type !== 'queued') held.push(first.value);
       }
     } finally {
       clearTimeout(timeUp);
     }
   }
 
-  await waitForStart();
+  await waitForFirstToken();
   const body = new ReadableStream<Uint8Array>(
     {
       start(opened) {

@@ -77,8 +77,8 @@ export function createGenerate(options: OpenAiFaceOptions, rateLimits: RateLimit
         }),
         rateLimitHeaders(),
       ]);
+      if (revoked) throw revoked;
       onRevoked = () => stream.fail(revoked);
-      if (revoked) onRevoked();
       return context.body(stream.body, 200, { ...streamHeaders, ...limits });
     } catch (error) {
       leaving.abort();

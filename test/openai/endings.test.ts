@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createScriptedInference, type ScriptedInference } from '../../src/inference/scripted.ts';
 import { startApp, type TestApp } from '../kit/app.ts';
-import type { Client } from '../kit/client.ts';
+import { type Client, createClient } from '../kit/client.ts';
 import { cancel } from '../kit/completions.ts';
+import { createKey, revokeKey } from '../kit/keys.ts';
 import { waitFor } from '../kit/wait-for.ts';
 import { type CheckedFetch, createCheckedFetch } from './document-check.ts';
 import { allFrames, chunksOf, type Frame, textOf } from './frames.ts';
@@ -87,9 +88,12 @@ describe('a request that was taken', () => {
     });
   });
 
-  it('is answered with 500 and when to retry when its engine dies before the answer', async () => {
+  it.each([
+    ['answer', {}],
+    ['first token of its stream', { stream: true }],
+  ])('is answered with 500 and when to retry when its engine dies before the %s', async (_, how) => {
     engine.hold();
-    const asking = post('/completions', body);
+    const asking = post('/completions', { ...body, ...how });
     await waitFor('the generation to start', () => engine.running === 1);
     engine.crash();
     expect(await refusalOf(await asking)).toEqual({
@@ -126,6 +130,16 @@ describe('a request that was taken', () => {
     const asking = post('/completions', body);
     await cancel(client, await runningId());
     expect(await refusalOf(await asking)).toMatchObject({ status: 409, code: 'cancelled', retry: 'false' });
+  });
+
+  it('is answered with 401 when its key is revoked before the first token of its stream', async () => {
+    const { apiKey, secret } = await createKey(app.admin, { name: 'revoked later', scopes: ['COMPLETIONS'] });
+    client = createClient(app.url, secret!);
+    engine.hold();
+    const asking = post('/completions', { ...body, stream: true });
+    await runningId();
+    await revokeKey(app.admin, apiKey!.id);
+    expect(await refusalOf(await asking)).toMatchObject({ status: 401, code: 'invalid_api_key' });
   });
 
   it('is answered with 410 when it is repeated after its text was forgotten', async () => {
