@@ -2,13 +2,14 @@ import { readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dealDevices } from '../../src/inference/device/deal-devices.ts';
 import type { ModelConfig } from '../../src/inference/model-config.ts';
 import { randomModel } from '../bench/pool/random-model.ts';
 import { forever, generate, job } from '../kit/generate.ts';
 import { modelConfig, modelsAtHand, openInference, type TestModel } from '../kit/models.ts';
 import { askApart, askTogether, sharedTokens } from '../kit/shared-prompt.ts';
+import { waitFor } from '../kit/wait-for.ts';
 
 const [model] = modelsAtHand();
 const driver = process.env.VK_ICD_FILENAMES ?? softwareDriver();
@@ -31,6 +32,16 @@ function softwareDriver(): string | undefined {
 
 describe.skipIf(model === undefined || driver === undefined)('engines on a GPU', () => {
   const environment = { ...process.env, VK_ICD_FILENAMES: driver };
+  let directory: string;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'sluice-gpu-'));
+  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+
+  async function random(name: string, layers: number, heads = 6): Promise<TestModel> {
+    const measures = { layers, width: 192, heads, keyValueHeads: heads, feedForward: 512, vocabulary: 4_096 };
+    return { name, path: await randomModel({ name, ...measures, tokens: 1 }, directory) };
+  }
 
   async function answer(changes: Partial<ModelConfig>, by: TestModel = model!) {
     const config = modelConfig(by, { contextSize: 256, sequences: 2, ...changes });
@@ -97,20 +108,56 @@ describe.skipIf(model === undefined || driver === undefined)('engines on a GPU',
   });
 
   it('say that flash attention is off where the device cannot do it and it was left to it', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'sluice-gpu-'));
-    try {
-      // Heads of 12 numbers, where Vulkan wants multiples of 8.
-      const measures = { layers: 2, width: 192, heads: 16, keyValueHeads: 16, feedForward: 512, vocabulary: 4_096 };
-      const path = await randomModel({ name: 'narrow', ...measures, tokens: 1 }, directory);
-      const narrow = { name: 'narrow', path };
-      const gpu = await answer({ gpuLayers: 'max', devices: [0] }, narrow);
-      const cpu = await answer({ gpuLayers: 0 }, narrow);
-      expect(gpu.pool.models[0]!.replicas[0]!.engine).toMatchObject({ gpuLayers: 3, flashAttention: false });
-      expect(cpu.pool.models[0]!.replicas[0]!.engine).toMatchObject({ gpuLayers: 0, flashAttention: false });
-      expect(gpu.text).toBe(cpu.text);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
+    // Heads of 12 numbers, where Vulkan wants multiples of 8.
+    const narrow = await random('narrow', 2, 16);
+    const gpu = await answer({ gpuLayers: 'max', devices: [0] }, narrow);
+    const cpu = await answer({ gpuLayers: 0 }, narrow);
+    expect(gpu.pool.models[0]!.replicas[0]!.engine).toMatchObject({ gpuLayers: 3, flashAttention: false });
+    expect(cpu.pool.models[0]!.replicas[0]!.engine).toMatchObject({ gpuLayers: 0, flashAttention: false });
+    expect(gpu.text).toBe(cpu.text);
+  });
+
+  it('put as many layers on the GPU as fit beside the cache of all sequences, and the others on the CPU', async ({
+    skip,
+  }) => {
+    const deep = await random('deep', 12);
+    // The cache of all layers takes more than the 2 GiB that most versions of the driver say they have.
+    const large = { contextSize: 16_384, sequences: 18, devices: [0] } as const;
+    const cpu = await answer({ gpuLayers: 0 }, deep);
+    for (const gpuLayers of ['auto', 'max'] as const) {
+      const { text, pool, logged } = await answer({ ...large, gpuLayers }, deep);
+      const [device] = pool.places;
+      skip(device!.bytes > 2.4e9, `the device has ${device!.bytes} bytes`);
+      const { engine } = pool.models[0]!.replicas[0]!;
+      expect(engine!.layers).toBe(13);
+      expect(engine!.gpuLayers).toBeGreaterThan(4);
+      expect(engine!.gpuLayers).toBeLessThan(13);
+      expect(engine!.gpuMemoryBytes).toBeLessThan(device!.bytes);
+      expect(text).toBe(cpu.text);
+      const fallbacks = logged.filter(({ message }) => message.includes('could not load'));
+      expect(fallbacks.map(({ level, message }) => [level, message.replace(/ \(.*\)/u, '')])).toEqual(
+        gpuLayers === 'auto'
+          ? []
+          : [['warn', 'engine deep/0: could not load with all layers on the GPU; trying the GPU layers that fit']],
+      );
     }
+  });
+
+  it('go on on the CPU where the device ends every process that loads on it', async ({ skip }) => {
+    // A layer's keys take more than the 128 MiB that this driver lets one buffer have: llama.cpp aborts.
+    const config = modelConfig(await random('wide', 1), { contextSize: 16_384, sequences: 24, devices: [0] });
+    await using inference = openInference([config], { environment, timing: { restartSeconds: 0.01 } });
+    await inference.preload();
+    await waitFor('it to be loaded', () => inference.models()[0]!.status === 'LOADED', 60_000);
+    const [replica] = inference.pool().models[0]!.replicas;
+    skip(replica!.restarts === 0, 'this driver lets a buffer be larger');
+    expect(replica).toMatchObject({ restarts: 2, engine: { device: 'CPU', gpuLayers: 0 } });
+    expect(inference.logged).toContainEqual({
+      level: 'warn',
+      message: 'engine wide/0: died twice while loading; trying the CPU alone',
+    });
+    const { tokens } = await inference.tokenize(config.name, { type: 'text', text: 'Once upon a time' });
+    expect((await generate(inference, job(config.name, tokens, { maxTokens: 4 }))).usage.completionTokens).toBe(4);
   });
 
   it('take turns on a device that has room for one of them, whatever room there is elsewhere', async ({ skip }) => {

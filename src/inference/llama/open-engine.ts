@@ -10,6 +10,7 @@ import type { Log } from '../log.ts';
 import type { EngineSettings } from '../protocol.ts';
 import { tokensPerStep } from '../step-size.ts';
 import { attentionFacts } from './attention-facts.ts';
+import { layersThatFit } from './layers-that-fit.ts';
 import { loadWithFallback } from './load-with-fallback.ts';
 import { nativeDecoder } from './native-decoder.ts';
 import { openLlama, withLastComplaint } from './open-llama.ts';
@@ -86,11 +87,19 @@ async function load(settings: EngineSettings, log: Log, moved: () => void): Prom
   });
   llama.logLevel = LlamaLogLevel.warn;
   log('debug', `llama.cpp ${llama.llamaCppRelease.release}, ${llama.buildType}: ${llama.systemInfo}`);
+  const plan = {
+    contextSize,
+    sequences,
+    batchSize: tokensPerStep(settings),
+    flashAttention: wish,
+    kvCacheKeyType: GgmlType[ggmlType],
+    kvCacheValueType: GgmlType[ggmlType],
+  };
   try {
     const model = await llama.loadModel({
       modelPath,
       onLoadProgress: moved,
-      gpuLayers: gpuLayers === 'auto' ? { fitContext: { contextSize: contextSize * sequences } } : gpuLayers,
+      gpuLayers: gpuLayers === 'auto' ? await layersThatFit(llama, modelPath, plan) : gpuLayers,
       defaultContextFlashAttention: wish,
       experimentalDefaultContextKvCacheKeyType: ggmlType,
       experimentalDefaultContextKvCacheValueType: ggmlType,
@@ -102,7 +111,7 @@ async function load(settings: EngineSettings, log: Log, moved: () => void): Prom
     const context = await model.createContext({
       sequences,
       contextSize,
-      batchSize: tokensPerStep(settings),
+      batchSize: plan.batchSize,
       flashAttention,
       threads: { ideal: threads, min: 1 },
       failedCreationRemedy: false,
