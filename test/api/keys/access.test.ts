@@ -4,9 +4,10 @@ import { generateSecret } from '../../../src/lib/api-key-secret.ts';
 import { startApp, type TestApp } from '../../kit/app.ts';
 import { type Client, createClient } from '../../kit/client.ts';
 import { complete, create, refusal } from '../../kit/completions.ts';
+import { openEventStream, type WireEvent } from '../../kit/event-stream.ts';
 import { createKey, listKeys, revokeKey, viewerKey } from '../../kit/keys.ts';
 import { changeProject } from '../../kit/projects.ts';
-import { openSocket } from '../../kit/socket.ts';
+import { connect, openSocket } from '../../kit/socket.ts';
 import { waitFor } from '../../kit/wait-for.ts';
 
 const prompt = 'alpha beta';
@@ -29,6 +30,24 @@ describe('API keys', () => {
     return { code: errors?.[0]?.extensions?.code, message: errors?.[0]?.message, status };
   };
 
+  /** By whichever way in: GraphQL over HTTP, SSE and WebSocket, and the OpenAI face. */
+  async function expectRefusedEverywhere(client: Client, message: string): Promise<void> {
+    expect(await codeOf(client)).toMatchObject({ code: 'UNAUTHENTICATED', message });
+    using stream = await openEventStream(client, { query: '{ viewer { scopes } }' });
+    const told: WireEvent[] = [];
+    for await (const event of stream.events()) told.push(event);
+    expect(told.map(({ event }) => event)).toEqual(['next', 'complete']);
+    expect(JSON.parse(told[0]!.data).errors).toMatchObject([{ message, extensions: { code: 'UNAUTHENTICATED' } }]);
+    await using socket = await connect(app.url);
+    socket.send({ type: 'connection_init', payload: { authorization: `Bearer ${client.secret}` } });
+    expect(await socket.closed).toEqual({ code: 4401, reason: message });
+    const openAi = await fetch(`${app.url}/v1/models`, { headers: { authorization: `Bearer ${client.secret}` } });
+    expect({ status: openAi.status, body: await openAi.json() }).toMatchObject({
+      status: 401,
+      body: { error: { message } },
+    });
+  }
+
   it('are shown once, work at once, and are recognised by a hint that opens nothing', async () => {
     const { apiKey, secret } = await createKey(app.admin, { name: ' shown once ', scopes: ['COMPLETIONS'] });
     expect(secret).toMatch(/^slc_[0-9A-Za-z]{38}$/u);
@@ -45,8 +64,9 @@ describe('API keys', () => {
     expect(await viewerKey(client)).toMatchObject({ id });
     const { apiKey } = await revokeKey(app.admin, id);
     expect(apiKey!.revokedAt).not.toBeNull();
-    expect(await codeOf(client)).toMatchObject({ code: 'UNAUTHENTICATED', message: 'The API key was revoked.' });
+    await expectRefusedEverywhere(client, 'The API key was revoked.');
     expect((await revokeKey(app.admin, id)).apiKey).toEqual(apiKey);
+    expect(await codeOf(client)).toMatchObject({ code: 'UNAUTHENTICATED', message: 'The API key was revoked.' });
   });
 
   it('close the WebSockets they opened when they are revoked, with 4403', async () => {
@@ -56,13 +76,14 @@ describe('API keys', () => {
     expect(await socket.closed).toEqual({ code: 4403, reason: 'The API key was revoked.' });
   });
 
-  it('end when they expire: refused over HTTP, and their WebSockets closed', async () => {
+  it('end when they expire, not before: refused everywhere, and their WebSockets closed', async () => {
     const expiresAt = new Date(Date.now() + 3_000).toISOString();
     const { client } = await newKey({ expiresAt });
     expect(await viewerKey(client)).toMatchObject({ expiresAt });
     await using socket = await openSocket(app.url, client.secret);
     expect(await socket.closed).toEqual({ code: 4403, reason: 'The API key has expired.' });
-    expect(await codeOf(client)).toMatchObject({ code: 'UNAUTHENTICATED', message: 'The API key has expired.' });
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(expiresAt));
+    await expectRefusedEverywhere(client, 'The API key has expired.');
   });
 
   it('see only the models they are limited to', async () => {

@@ -66,7 +66,7 @@ describe('GraphQL over Server-Sent Events', () => {
     expect(await resume({}, { 'last-event-id': 'not a seq' })).toBe(prompt);
   });
 
-  test('queries, mutations and GET requests answer as a stream of one result', async () => {
+  test('queries, by GET as well, and mutations answer as a stream of one result; no mutation goes by GET', async () => {
     const document = '{ viewer { apiKey { name } } }';
     for (const method of ['GET', 'POST'] as const) {
       using stream = await openEventStream(client, { query: document, method });
@@ -81,9 +81,12 @@ describe('GraphQL over Server-Sent Events', () => {
         'mutation ($input: CreateCompletionInput!) { createCompletion(input: $input) { ... on CreateCompletionPayload { completion { status } } } }',
       variables: { input: { model: 'scripted', prompt } },
     });
-    for await (const { event, data } of mutation.events()) {
-      if (event === 'next') expect(JSON.parse(data).data.createCompletion.completion.status).toBe('SUCCEEDED');
-    }
+    const answered = [];
+    for await (const event of mutation.events()) answered.push(event);
+    expect(answered.map(({ event }) => event)).toEqual(['next', 'complete']);
+    expect(JSON.parse(answered[0]!.data)).toEqual({
+      data: { createCompletion: { completion: { status: 'SUCCEEDED' } } },
+    });
     using refused = await openEventStream(client, { query: 'mutation { __typename }', method: 'GET' });
     expect(refused.response.statusCode).toBe(405);
   });
@@ -165,10 +168,14 @@ describe('GraphQL over Server-Sent Events', () => {
 
   test('an expired key ends its open streams, too', async () => {
     inference.hold();
-    const client = await app.newClient({ expiresAt: new Date(Date.now() + 3_000).toISOString() });
+    const expiresAt = Date.now() + 3_000;
+    const client = await app.newClient({ expiresAt: new Date(expiresAt).toISOString() });
     const { id } = await streamed(client);
     const wire = await readEventStream(client, { id });
+    expect(Date.now()).toBeGreaterThanOrEqual(expiresAt);
+    expect(resultOf(wire[0]!).data!.completionEvents.completionId).toBe(id);
     expect(JSON.parse(wire.at(-2)!.data).errors[0]).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
+    expect(wire.at(-1)!.event).toBe('complete');
   });
 
   test('the client library of the protocol follows a completion to its end', async () => {
@@ -185,6 +192,7 @@ describe('GraphQL over Server-Sent Events', () => {
     }
     library.dispose();
     expect(textOf(events)).toBe(prompt);
+    expect(events.at(-1)).toMatchObject({ __typename: 'CompletionFinished', completion: { id, status: 'SUCCEEDED' } });
   });
 
   test('a page of an allowed origin may read the stream', async () => {

@@ -89,33 +89,48 @@ describe('leaving', () => {
     await waitFor('its slot', () => inference.freeSlots('scripted') === slots - 1);
   });
 
-  test.each(waysToLeave)(
-    'by %s ends a WAIT completion before its first token, and one in the line, which never starts',
-    async (_, begin) => {
-      const busy = [];
-      for (let i = 0; i < slots; i++)
-        busy.push(await complete(client, { model: 'scripted', prompt, mode: 'BACKGROUND' }));
-      await waitFor('all slots to be taken', () => inference.running === slots);
-      const started = inference.jobs.length;
-      const leave = await begin(client, { model: 'scripted', prompt: 'never said' });
-      const waiting = await waitFor('it to wait', async () => {
-        const found = await newest();
-        return found.mode === 'WAIT' && found;
-      });
-      leave();
-      const { status, usage } = await ended(waiting.id);
-      expect(status).toBe('CANCELLED');
-      expect(usage.totalTokens).toBe(0);
-      for (const { id } of busy) await cancel(client, id);
-      await waitFor('all slots to be free', () => inference.running === 0);
-      expect(inference.jobs.length).toBe(started);
-    },
-  );
+  test.each(waysToLeave)('by %s ends a WAIT completion that runs before its first token', async (_, begin) => {
+    const before = inference.jobs.length;
+    const leave = await begin(client, { model: 'scripted', prompt });
+    await waitFor('it to run', () => inference.jobs.length > before && inference.running === 1);
+    const running = await waitFor('it to be told as running', async () => {
+      const found = await newest();
+      return found.status === 'RUNNING' && found;
+    });
+    leave();
+    const { status, usage, choices } = await ended(running.id);
+    expect({ status, completionTokens: usage.completionTokens }).toEqual({ status: 'CANCELLED', completionTokens: 0 });
+    expect(choices[0]).toMatchObject({ text: '', finishReason: 'CANCELLED' });
+    await waitFor('its slot', () => inference.freeSlots('scripted') === slots - 1);
+  });
+
+  test.each(waysToLeave)('by %s ends a WAIT completion in the line, which never starts, unbilled', async (_, begin) => {
+    const busy = [];
+    for (let i = 0; i < slots; i++)
+      busy.push(await complete(client, { model: 'scripted', prompt, mode: 'BACKGROUND' }));
+    await waitFor('all slots to be taken', () => inference.running === slots);
+    const started = inference.jobs.length;
+    const leave = await begin(client, { model: 'scripted', prompt: 'never said' });
+    const waiting = await waitFor('it to wait', async () => {
+      const found = await newest();
+      return found.mode === 'WAIT' && found;
+    });
+    leave();
+    const { status, usage } = await ended(waiting.id);
+    expect(status).toBe('CANCELLED');
+    expect(usage.totalTokens).toBe(0);
+    for (const { id } of busy) await cancel(client, id);
+    await waitFor('all slots to be free', () => inference.running === 0);
+    expect(inference.jobs.length).toBe(started);
+  });
 
   test('cancelling from anywhere, at once and again, ends it once, and everybody is told the same', async () => {
     const { id } = await complete(client, { model: 'scripted', prompt, mode: 'BACKGROUND' });
     const answers = await Promise.all([cancel(client, id), cancel(app.admin, id), cancel(client, id)]);
-    for (const { completion } of [...answers, await cancel(client, id)]) expect(completion?.status).toBe('CANCELLED');
+    for (const { completion } of [...answers, await cancel(client, id)]) {
+      expect(completion).toMatchObject({ id, status: 'CANCELLED', error: null });
+      expect(completion).toEqual(answers[0]!.completion);
+    }
     const { usageRecords } = await app.admin.execute<{
       usageRecords: { edges: { node: { completion: { id: string } } }[] };
     }>('{ usageRecords(first: 10) { edges { node { completion { id } } } } }');
