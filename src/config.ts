@@ -135,7 +135,11 @@ export const configFileSchema = z.strictObject({
     .strictObject({
       maxN: z.int().min(1).default(8).describe('Largest n of a request.'),
       maxStop: z.int().min(0).default(16).describe('Most stop sequences of a request.'),
-      requestBytes: z.int().min(1024).default(4_194_304).describe('Largest request body or WebSocket message.'),
+      requestBytes: z
+        .int()
+        .min(1024)
+        .default(4_194_304)
+        .describe('Largest request body or WebSocket message. Without a valid API key a body is at most 65536.'),
       queueRequests: z
         .int()
         .min(1)

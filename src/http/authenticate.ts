@@ -14,3 +14,12 @@ export async function authenticateHeader(
   if (!secret) throw new DomainError('UNAUTHENTICATED', 'Send the API key as "Authorization: Bearer slc_…".');
   return authenticator.authenticate(secret);
 }
+
+/** Whether the `authorization` value is a key that holds; why not is told with the answer. */
+export async function isAuthentic(authenticator: Authenticator, authorization: string | undefined): Promise<boolean> {
+  try {
+    return (await authenticateHeader(authenticator, authorization)) !== null;
+  } catch {
+    return false;
+  }
+}

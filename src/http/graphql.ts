@@ -14,7 +14,7 @@ import { authenticateHeader } from './authenticate.ts';
 import type { Documents } from './documents.ts';
 import { createEventStreams } from './event-streams.ts';
 import { exampleOperations } from './graphiql-examples.ts';
-import { readBody, refuseBody } from './read-body.ts';
+import { largestBodyBytes, readBody, refuseBody } from './read-body.ts';
 import type { Handler } from './server.ts';
 import { useDocuments } from './yoga-documents.ts';
 
@@ -81,10 +81,12 @@ export function createGraphqlHandler(options: GraphqlHandlerOptions): Handler {
     if (request.url?.split('?', 1)[0] !== graphqlPath) return false;
     let body: Buffer | undefined;
     if (request.method === 'POST') {
-      const read = await readBody(request, requestBytes);
+      const largestBytes = await largestBodyBytes(request, authenticator, requestBytes);
+      const read = await readBody(request, largestBytes);
       if (read === 'gone') return true;
       if (read === 'too large') {
-        const message = `The request is over ${requestBytes} bytes.`;
+        const withoutKey = largestBytes < requestBytes ? ', the most without a valid API key' : '';
+        const message = `The request is over ${largestBytes} bytes${withoutKey}.`;
         const code = 'PAYLOAD_TOO_LARGE' satisfies DomainError['code'];
         refuseBody(response, { errors: [{ message, extensions: { code } }] });
         return true;

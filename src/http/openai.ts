@@ -3,7 +3,7 @@ import type { Authenticator } from '../domain/access/authenticate.ts';
 import type { OpenAiFaceOptions } from '../openai/context.ts';
 import { createOpenAiFace } from '../openai/face.ts';
 import { authenticateHeader } from './authenticate.ts';
-import { readBody } from './read-body.ts';
+import { largestBodyBytes, readBody } from './read-body.ts';
 import type { Handler } from './server.ts';
 
 export interface OpenAiHandlerOptions extends Omit<OpenAiFaceOptions, 'authenticate'> {
@@ -28,7 +28,8 @@ export function createOpenAiHandler({ authenticator, ...options }: OpenAiHandler
     const path = request.url?.split('?', 1)[0] ?? '';
     if (path !== '/v1' && !path.startsWith('/v1/')) return false;
     if (request.method === 'POST') {
-      const body = await readBody(request, options.requestBytes);
+      const largestBytes = await largestBodyBytes(request, authenticator, options.requestBytes);
+      const body = await readBody(request, largestBytes);
       if (body === 'gone') return true;
       // Read here so that its size is bounded; the listener takes it from there.
       if (body === 'too large') tooLarge.add(request);

@@ -1,4 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Authenticator } from '../domain/access/authenticate.ts';
+import { isAuthentic } from './authenticate.ts';
+
+const largestAnonymousBytes = 65_536;
+
+/** How large a body is read: without a key that holds enough for any document, and too little to fill the memory with many. */
+export async function largestBodyBytes(
+  { headers }: IncomingMessage,
+  authenticator: Authenticator,
+  requestBytes: number,
+): Promise<number> {
+  const isCaller = await isAuthentic(authenticator, headers.authorization);
+  return isCaller ? requestBytes : Math.min(requestBytes, largestAnonymousBytes);
+}
 
 /** 'too large': as little of it as possible has been read. 'gone': the client left before it had sent all, and takes no answer. */
 export async function readBody(request: IncomingMessage, largestBytes: number): Promise<Buffer | 'too large' | 'gone'> {

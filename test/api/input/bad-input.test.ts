@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createScriptedInference, type ScriptedInference } from '../../../src/inference/scripted.ts';
+import { generateSecret } from '../../../src/lib/api-key-secret.ts';
 import { startApp, type TestApp } from '../../kit/app.ts';
 import { type Client, createClient } from '../../kit/client.ts';
 import { complete, completionFields, eventsRefusal, find, refusal } from '../../kit/completions.ts';
@@ -165,6 +166,27 @@ describe('bad input', () => {
       extensions: { code: 'PAYLOAD_TOO_LARGE' },
     });
     expect((await complete(client, { model, prompt })).status).toBe('SUCCEEDED');
+  });
+
+  it.each([
+    ['no key', ''],
+    ['a malformed key', 'slc_nonsense'],
+    ['a key that nobody made', generateSecret()],
+  ])('is answered with PAYLOAD_TOO_LARGE, or 401, for over 64 KiB from callers with %s', async (_name, secret) => {
+    const stranger = createClient(app.url, secret);
+    const { status, errors } = await stranger.request('{ __typename }', { text: 'x'.repeat(65_536) });
+    expect(status).toBe(413);
+    expect(errors?.[0]).toMatchObject({
+      message: 'The request is over 65536 bytes, the most without a valid API key.',
+      extensions: { code: 'PAYLOAD_TOO_LARGE' },
+    });
+    const answer = await fetch(`${app.url}/v1/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secret}` },
+      body: JSON.stringify({ model, prompt: 'x'.repeat(65_536) }),
+    });
+    expect(answer.status).toBe(401);
+    expect((await client.request('{ __typename }', { text: 'x'.repeat(65_536) })).status).toBe(200);
   });
 
   it('is not NUL in a prompt, an answer, a stop sequence or metadata: they are kept as they are', async () => {

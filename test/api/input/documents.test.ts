@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createScriptedInference } from '../../../src/inference/scripted.ts';
 import { startApp, type TestApp } from '../../kit/app.ts';
-import { type Client, createClient } from '../../kit/client.ts';
+import type { Client } from '../../kit/client.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
@@ -18,13 +18,12 @@ describe('a document', () => {
   });
   afterAll(() => app?.[Symbol.asyncDispose]());
 
-  it('that is large is not kept: callers without a key cannot fill the memory', async () => {
-    const anonymous = createClient(app.url, '');
+  it('that is large is not kept', async () => {
     const sendLarge = async (index: number) => {
       const comment = `# ${index} ${'x'.repeat(4_000_000)}`;
-      expect(await anonymous.execute(`${comment}\n{ __typename }`)).toEqual({ __typename: 'Query' });
-      expect((await anonymous.request(`${comment}\n{ nothing }`)).errors).toHaveLength(1);
-      expect((await anonymous.request(`${comment}\n{ nothing`)).errors).toHaveLength(1);
+      expect(await client.execute(`${comment}\n{ __typename }`)).toEqual({ __typename: 'Query' });
+      expect((await client.request(`${comment}\n{ nothing }`)).errors).toHaveLength(1);
+      expect((await client.request(`${comment}\n{ nothing`)).errors).toHaveLength(1);
     };
     const heapAfterCollection = () => {
       collectGarbage();
@@ -37,7 +36,7 @@ describe('a document', () => {
   });
 
   it.each([
-    ['too many tokens', `{ ${'__typename '.repeat(10_000)} }`, /over 10000 tokens/u],
+    ['too many tokens', `{ ${'a '.repeat(10_000)} }`, /over 10000 tokens/u],
     ['too deep a nesting', `${'{ viewer '.repeat(5_000)}${'}'.repeat(5_000)}`, /over 100 levels/u],
   ])('with %s is refused by every transport, as INVALID_INPUT', async (_case, document, message) => {
     const refused = { message: expect.stringMatching(message), extensions: { code: 'INVALID_INPUT' } };
