@@ -1,6 +1,7 @@
-import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
+import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, specifiedRules, validate } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { requireModestDocument } from './document-limits.ts';
+import { FewIntrospectionFieldsRule } from './introspection-limit.ts';
 
 /** GraphQL documents by their text. Clients send the same few over and over: those that were valid are neither parsed nor validated again. */
 export interface Documents {
@@ -18,6 +19,7 @@ export interface ReadDocument {
 const keptCharacters = 1_000_000;
 /** A longer text is read anew each time. */
 const longestKeptCharacters = 20_000;
+const rules = [...specifiedRules, FewIntrospectionFieldsRule];
 
 export function createDocuments(schema: GraphQLSchema): Documents {
   const valid = new LRUCache<string, DocumentNode>({
@@ -30,7 +32,7 @@ export function createDocuments(schema: GraphQLSchema): Documents {
     try {
       requireModestDocument(text);
       const document = parse(text);
-      const errors = validate(schema, document);
+      const errors = validate(schema, document, rules);
       if (errors.length === 0) valid.set(text, document);
       return { document, errors };
     } catch (error) {
