@@ -3,6 +3,8 @@ import { DomainError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { StoreUnavailableError } from '../contracts/stores/store.ts';
 
+const longestMessage = 1_000;
+
 /**
  * What callers see of an error, the same over HTTP, SSE and WebSocket:
  *
@@ -16,11 +18,17 @@ export function maskError(error: unknown, requestId: string, logger: Logger): Gr
   const known = asDomainError(cause);
   if (known) return withCode(error, known.message, { code: known.code, ...shownFacts(known) });
   if (cause instanceof GraphQLError) {
-    return withCode(cause, cause.message, shownExtensions(cause));
+    return withCode(cause, shorten(cause.message), shownExtensions(cause));
   }
   const path = error instanceof GraphQLError ? error.path?.join('.') : undefined;
   logger.error({ err: cause, requestId, path }, 'a request failed unexpectedly');
   return withCode(error, `Something went wrong on the server (request ${requestId}).`, { code: 'INTERNAL', requestId });
+}
+
+/** Where a request is wrong GraphQL quotes it, and a prompt may be in it. */
+function shorten(message: string): string {
+  const half = longestMessage / 2;
+  return message.length <= longestMessage ? message : `${message.slice(0, half)} … ${message.slice(-half)}`;
 }
 
 /** GraphQL wraps what a resolver throws, at times twice; what it finds wrong itself it wraps in nothing. */

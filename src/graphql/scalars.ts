@@ -25,10 +25,10 @@ builder.scalarType('Decimal', {
 });
 
 builder.scalarType('JSON', {
-  description: 'Any JSON value, as it is.',
+  description: 'Any JSON value of at most 100 levels, as it is.',
   serialize: (value) => value,
-  parseValue: (value) => value as JsonValue,
-  parseLiteral: (node, variables) => valueFromASTUntyped(node, variables) as JsonValue,
+  parseValue: (value) => parseJson(value),
+  parseLiteral: (node, variables) => parseJson(valueFromASTUntyped(node, variables)),
 });
 
 builder.scalarType('UInt32', {
@@ -39,6 +39,22 @@ builder.scalarType('UInt32', {
     throw new GraphQLError('UInt32 takes a whole number from 0 to 4294967295.');
   },
 });
+
+const deepestJson = 100;
+
+/** What reads such values goes as deep as they do, and the stack does not go as deep as a request can. */
+function parseJson(value: unknown): JsonValue {
+  let level = [value].filter(isNesting);
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > deepestJson) throw new GraphQLError(`JSON takes values of at most ${deepestJson} levels.`);
+    level = level.flatMap(Object.values).filter(isNesting);
+  }
+  return value as JsonValue;
+}
+
+function isNesting(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
 
 const isoDateTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/iu;
 

@@ -23,13 +23,17 @@ export interface OperationOptions<Shown> {
   readonly logger: Logger;
 }
 
+/** Each error of a variable quotes all of its value. */
+const maxCoercionErrors = 10;
+
 /**
  * One operation, whatever it is, as an iterator of what is to be sent: asking for the next says that the one before was sent.
  * `return()` (the client sent `complete`, its connection closed) acts at once, also on a pending mutation, which would
  * otherwise run on for nobody; what is pending then ends by the signal.
  */
 export function openOperation<Shown>(options: OperationOptions<Shown>): AsyncIterableIterator<Shown> {
-  const { args, type, turns, show, onEnd, logger } = options;
+  const { type, turns, show, onEnd, logger } = options;
+  const args: ExecutionArgs = { ...options.args, options: { maxCoercionErrors } };
   const { leaving, requestId } = args.contextValue as OperationContext;
   const { signal } = leaving;
   /** Of the events, one after the other: the execution of one has read them when it returns. */

@@ -189,6 +189,44 @@ describe('bad input', () => {
     expect((await client.request('{ __typename }', { text: 'x'.repeat(65_536) })).status).toBe(200);
   });
 
+  const mutation = 'mutation ($input: CreateCompletionInput!) { createCompletion(input: $input) { __typename } }';
+
+  it('is JSON of over 100 levels', async () => {
+    // By hand: a client cannot write as deep as it can send.
+    const create = async (levels: number) => {
+      const metadata = `${'['.repeat(levels)}${']'.repeat(levels)}`;
+      const answer = await fetch(client.endpoint, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${client.secret}` },
+        body: `{"query":"${mutation}","variables":{"input":{"model":"${model}","prompt":"a","metadata":${metadata}}}}`,
+      });
+      return answer.json();
+    };
+    for (const levels of [101, 10_000]) {
+      expect(await create(levels)).toMatchObject({
+        errors: [{ message: expect.stringMatching(/at most 100 levels/u), extensions: { code: 'INVALID_INPUT' } }],
+      });
+    }
+    expect(await create(100)).toEqual({ data: { createCompletion: { __typename: 'CreateCompletionPayload' } } });
+    expect(app.logs.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  it('is answered in few words over SSE, however large it is', async () => {
+    const unknown = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`unknown${index}`, 1]));
+    const answer = await fetch(client.endpoint, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'text/event-stream',
+        authorization: `Bearer ${client.secret}`,
+      },
+      body: JSON.stringify({ query: mutation, variables: { input: { maxTokens: 'x'.repeat(500_000), ...unknown } } }),
+    });
+    const told = await answer.text();
+    expect(told).toContain('is not defined by type');
+    expect(told.length).toBeLessThan(20_000);
+  });
+
   it('is not NUL in a prompt, an answer, a stop sequence or metadata: they are kept as they are', async () => {
     const metadata = { text: nul, [nul]: half };
     const created = await complete(client, { model, prompt: `a ${nul} b`, stop: ['\u0000\u0000'], metadata });

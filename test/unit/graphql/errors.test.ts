@@ -57,6 +57,12 @@ describe('maskError', () => {
     expect(logged).toEqual([]);
   });
 
+  it('cuts what GraphQL quotes of a wrong request', () => {
+    const { masked } = mask(new GraphQLError(`Variable got ${'x'.repeat(100_000)}; it is no Int.`));
+    expect(masked.message).toMatch(/^Variable got x+ … x+; it is no Int\.$/u);
+    expect(masked.message.length).toBeLessThan(1_010);
+  });
+
   it('does not take a caller that left for a bug', () => {
     const { masked, logged } = mask(AbortSignal.abort().reason);
     expect(masked.extensions.code).toBe('CANCELLED');
