@@ -15,11 +15,14 @@ export async function authenticateHeader(
   return authenticator.authenticate(secret);
 }
 
-/** Whether the `authorization` value is a key that holds; why not is told with the answer. */
+/**
+ * Whether the `authorization` value is a key that holds, or may be one where nobody can tell, as the database is away; why not is told with
+ * the answer.
+ */
 export async function isAuthentic(authenticator: Authenticator, authorization: string | undefined): Promise<boolean> {
   try {
     return (await authenticateHeader(authenticator, authorization)) !== null;
-  } catch {
-    return false;
+  } catch (error) {
+    return !(error instanceof DomainError && error.code === 'UNAUTHENTICATED');
   }
 }
