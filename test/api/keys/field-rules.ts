@@ -57,7 +57,9 @@ const table: Readonly<Record<string, Partial<Record<FieldRule, string>>>> = {
   PoolPlace: { seen: 'bytes name reservedBytes' },
   PoolModel: { seen: 'aliases error name oldestWaitSeconds replicas reservedBytes status waiting' },
   PoolReplica: { seen: 'engine error index restarts retryAt slots slotsBusy state tokensPerSecond tokensPerStep' },
-  EngineFacts: { seen: 'cacheType device flashAttention gpuLayers gpuMemoryBytes layers memoryBytes threads' },
+  EngineFacts: {
+    seen: 'cacheType copiesPrompts device flashAttention gpuLayers gpuMemoryBytes layers memoryBytes threads',
+  },
   LoadModelPayload: { seen: 'model' },
   UnloadModelPayload: { seen: 'model' },
   PoolEvent: { seen: 'at model type' },
