@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { ModelPrice } from './contracts/inference.ts';
+import { shortestSecret } from './contracts/server-secrets.ts';
 import { cacheTypes, needsFlashAttention } from './inference/cache-type.ts';
 import { flashAttentionSettings } from './inference/flash-attention.ts';
 import { type CatalogueModel, cacheSharings } from './inference/model-config.ts';
@@ -333,7 +334,9 @@ function toPrice(price: z.infer<typeof priceSchema>): ModelPrice {
 }
 
 function parseSecret(name: string, text: string | undefined): string | undefined {
-  if (text !== undefined && text.length < 16) throw new ConfigError(`${name}: must have at least 16 characters`);
+  if (text !== undefined && text.length < shortestSecret) {
+    throw new ConfigError(`${name}: must have at least ${shortestSecret} characters`);
+  }
   return text;
 }
 

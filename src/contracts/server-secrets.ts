@@ -6,3 +6,6 @@ export interface ServerSecrets {
   readonly current: string;
   readonly previous: string | undefined;
 }
+
+/** Of a secret, in characters. */
+export const shortestSecret = 16;

@@ -115,7 +115,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   /** In memory until disposed, with a replica that was ready; which of them fail later is their business. */
   async function use(signal: AbortSignal): Promise<Disposable> {
     throwWhereRefused();
-    const held = leavingWhenBroken(await resident.use(signal).catch(noteMisfit));
+    const held = await hold(signal);
     try {
       await anyReady(signal);
       return held;
@@ -178,7 +178,11 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     };
   }
 
-  async function useIfFree(): Promise<Disposable | undefined> {
+  async function hold(signal: AbortSignal): Promise<Disposable> {
+    return leavingWhenBroken(await resident.use(signal).catch(noteMisfit));
+  }
+
+  async function holdIfFree(): Promise<Disposable | undefined> {
     const held = await resident.useIfFree().catch(noteMisfit);
     return held && leavingWhenBroken(held);
   }
@@ -186,7 +190,7 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
   async function revive(): Promise<void> {
     try {
       throwWhereRefused();
-      using held = await useIfFree();
+      using held = await holdIfFree();
       if (held !== undefined) await anyReady(loads.signal);
     } finally {
       revival.observe(status().status);
@@ -256,12 +260,12 @@ export function createModelHost(options: ModelHostOptions): ModelHost {
     load(signal) {
       return untilAborted(signal, async () => {
         const unloaded = loads.signal;
-        using _held = leavingWhenBroken(await resident.use(unloaded).catch(noteMisfit));
+        using _held = await hold(unloaded);
         await loadAll(unloaded);
       });
     },
     async enterIfFree() {
-      const held = await useIfFree();
+      const held = await holdIfFree();
       if (held === undefined) return undefined;
       return async (signal) => {
         using _held = held;

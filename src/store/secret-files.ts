@@ -2,16 +2,13 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DomainError } from '../contracts/errors.ts';
-import type { ServerSecrets } from '../contracts/server-secrets.ts';
+import { type ServerSecrets, shortestSecret } from '../contracts/server-secrets.ts';
 
 export interface ConfiguredSecrets {
   readonly secret: string | undefined;
   readonly previousSecret: string | undefined;
   readonly dataDirectory: string;
 }
-
-/** Of a secret, in characters. */
-const shortestSecret = 16;
 
 /**
  * The configured secrets, or those that are kept in the data directory, where the first is made once. Throws INVALID_INPUT where a file

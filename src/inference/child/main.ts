@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { messageOf } from '../../lib/message-of.ts';
 import { openEngine } from '../llama/open-engine.ts';
 import type { EngineSettings, FromEngine, ToEngine } from '../protocol.ts';
+import { createReportOnce } from '../report-once.ts';
 import { createDecodeLoop, type DecodeLoop } from './decode-loop.ts';
 import { connectToParent } from './parent-link.ts';
 
@@ -29,13 +30,11 @@ function receive(message: Exclude<ToEngine, { type: 'ping' }>): void {
   }
 }
 
-let saidCopy: string | undefined;
+const report = createReportOnce(link.log, 'warn');
 
-/** Each failure is said once, as long as it stays the same. */
 function reportCopy(message: string): void {
-  if (message === saidCopy) return;
-  saidCopy = message;
-  link.log('warn', `what prompts share is evaluated again, as it cannot be copied through ${tmpdir()} (${message})`);
+  const consequence = 'what prompts share is evaluated again';
+  report.wrong('copies', `${consequence}, as it cannot be copied through ${tmpdir()} (${message})`);
 }
 
 async function load(settings: EngineSettings): Promise<void> {
